@@ -1,0 +1,46 @@
+# Every target does its own set-up: a machine with Python 3.11+ (with venv), git and make is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PARALLEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all check bench lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make the project's environment in .venv
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codata needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## run the main job on real input: add, plan, run, verify, feed
+	$(BIN)/python scripts/demo.py
+
+test: $(READY) ## the test suite, without the slow tests
+	$(BIN)/python -m pytest -n $(PARALLEL)
+
+test-all: $(READY) ## the whole test suite
+	$(BIN)/python -m pytest -n $(PARALLEL) -m "slow or not slow"
+
+check: $(READY) ## formatting, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## every comparison in benchmarks/, as ratios
+	$(BIN)/python -m benchmarks
+
+lock: ## pin the project's own environments anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --group test --group check --group build \
+	  --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .demo .cache dist

@@ -1,0 +1,1 @@
+"""Bytes by CID: codecs, UnixFS, CAR, stores, pieces."""
