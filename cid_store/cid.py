@@ -100,6 +100,9 @@ class CID(str):
         """The CIDv1 of these parts."""
         return _text_v1(b"\x01" + varint.encode(codec) + mh.encode(hash_code, digest))
 
+    def __bytes__(self) -> bytes:
+        return self.binary
+
     @property
     def binary(self) -> bytes:
         """The binary form."""
