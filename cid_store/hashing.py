@@ -1,7 +1,7 @@
 """Cut a file, a stream or a buffer in blocks and hash them on all cores.
 
-hashlib lets go of the interpreter while it hashes, so threads are enough. A block may be hashed inside a *frame*, the
-bytes that its encoding puts around it, so that a framed leaf costs no copy.
+hashlib lets go of the interpreter while it hashes, so threads are enough. A block may be hashed inside a
+*frame*, the bytes that its encoding puts around it, so that a framed leaf costs no copy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Frame = Callable[[int], tuple[bytes, bytes]]
 """The length of a block's data to the bytes before and after it."""
 
 BATCH: Final = 1024 * 1024
-"""Bytes that a thread reads and hashes at a time: within a core's cache, and long enough that hand-over costs nothing."""
+"""Bytes that a thread reads and hashes at a time: they stay in a core's cache, and dwarf the hand-over."""
 
 _MAX_THREADS: Final = 16  # beyond this, memory bandwidth is what limits
 
@@ -78,9 +78,9 @@ def hash_file(
 ) -> Iterator[tuple[bytes, int]]:
     """Digest and length of each block of an open regular file, in order, without keeping its bytes.
 
-    Reads by position, so that the descriptor's own offset neither matters nor moves. Bytes go into a few reused
-    buffers and not through a memory map, which would kill the process when the file shrinks.
-    Raises `SourceChanged` when the file ends before `offset + length` (default: its length now).
+    Reads by position, so that the descriptor's own offset neither matters nor moves. Bytes go into a few
+    reused buffers and not through a memory map, which would kill the process when the file shrinks. Raises
+    `SourceChanged` when the file ends before `offset + length` (default: its length now).
     """
     end = os.fstat(fd).st_size if length is None else offset + length
     step = max(1, BATCH // block_size) * block_size
@@ -110,9 +110,11 @@ def hash_blocks(
 
     Blocks of a buffer are views of it. Of a stream, about two blocks a thread are held at a time.
     """
-    blocks = (
-        _cut_buffer(source, block_size) if isinstance(source, Buffer) else _cut_stream(source, block_size)
-    )
+    blocks: Iterator[Buffer]
+    if isinstance(source, Buffer):
+        blocks = iter(_cut(memoryview(source).cast("B"), block_size))
+    else:
+        blocks = _cut_stream(source, block_size)
 
     def run(block: Buffer) -> tuple[bytes, Buffer]:
         return sha256_many([block], frame)[0], block
@@ -137,12 +139,6 @@ def _cut_stream(source: Readable, block_size: int) -> Iterator[bytes]:
         yield block
         if len(block) < block_size:
             return
-
-
-def _cut_buffer(source: Buffer, block_size: int) -> Iterator[memoryview]:
-    view = memoryview(source).cast("B")
-    for at in range(0, len(view), block_size):
-        yield view[at : at + block_size]
 
 
 def _cut(view: memoryview, block_size: int) -> list[memoryview]:

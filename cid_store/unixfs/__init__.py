@@ -1,8 +1,8 @@
 """UnixFS: files, directories and symlinks as DAGs.
 
-Adding: `add_file`, `add_tree`; naming without storing: `cid_of`, `measure_tree`. Reading: `open_file`, `resolve`,
-`ls`, `stat`; writing to disk: `export_tree`. A store that keeps files in its own way builds the nodes above its
-leaves with `FileBuilder` (see `build`) and subclasses `FileReader` (see `reader`).
+Adding: `add_file`, `add_tree`; naming without storing: `cid_of`, `measure_tree`. Reading: `open_file`,
+`resolve`, `ls`, `stat`; writing to disk: `export_tree`. A store that keeps files in its own way builds the
+nodes above its leaves with `FileBuilder` (see `build`) and subclasses `FileReader` (see `reader`).
 """
 
 from cid_store.unixfs.build import Built, FileBuilder, leaf, leaf_frame, small_file, stream_file

@@ -1,16 +1,18 @@
 """Files: from leaves to a root, in the balanced layout.
 
-The seam for stores that keep a file's bytes in their own way: hash the bytes (`cid_store.hashing`), hand digests and
-lengths of consecutive leaves to a `FileBuilder`, and get the nodes above them as blocks; leaf bytes never pass through.
+The seam for stores that keep a file's bytes in their own way: hash the bytes (`cid_store.hashing`), hand
+digests and lengths of consecutive leaves to a `FileBuilder`, and get the nodes above them as blocks; leaf
+bytes never pass through.
 
-    builder = FileBuilder(profile, emit)                 # emit: Callable[[Block], None], children before parents
+    builder = FileBuilder(profile, emit)              # emit: Callable[[Block], None]; children come first
     for digest, size in hash_file(fd, profile.chunk, leaf_frame(profile)):
-        builder.add(leaf(profile, digest, size))         # leaf(): a Built with the leaf's CID
-    root = builder.finish()                              # Built(cid, size, tsize)
+        builder.add(leaf(profile, digest, size))      # leaf(): a Built with the leaf's CID
+    root = builder.finish()                           # Built(cid, size, tsize)
 
-`emit` gets the interior nodes and, for a file without any leaf, the empty leaf. A file of one leaf has that leaf as
-its root and no other node. Under `unixfs-v1-2025` a leaf block is exactly the file's bytes; under `unixfs-v0-2015` it
-is `head + bytes + tail` with `head, tail = leaf_frame(profile)(size)`, and the digest is over all three.
+`emit` gets the interior nodes and, for a file without any leaf, the empty leaf. A file of one leaf has that
+leaf as its root and no other node. Under `unixfs-v1-2025` a leaf block is exactly the file's bytes; under
+`unixfs-v0-2015` it is `head + bytes + tail` with `head, tail = leaf_frame(profile)(size)`, and the digest is
+over all three.
 
 Memory is bounded by the height of the tree times its fan-out. `stream_file` does all of this over a stream.
 """
@@ -122,7 +124,10 @@ class FileBuilder:
 
 
 def small_file(profile: Profile, emit: Emit, content: Buffer, metadata: Metadata = NO_METADATA) -> Built:
-    """A file of at most one chunk. A raw block can't carry metadata: with any, the leaf is a dag-pb File node."""
+    """A file of at most one chunk.
+
+    A raw block can't carry metadata: with any, the leaf is a dag-pb File node under every profile.
+    """
     if profile.raw_leaves and not metadata:
         cid = CID.sha256(RAW, hashlib.sha256(content).digest())
         emit(Block(cid, _immutable(content)))

@@ -1,7 +1,7 @@
 """The UnixFS message that a dag-pb node carries in its Data: what the node is.
 
-Source: the UnixFS specification. Encoding is canonical (fields in order, blocksizes unpacked); decoding takes the
-fields in any order, skips those it does not know, and refuses a message that contradicts itself.
+Source: the UnixFS specification. Encoding is canonical (fields in order, blocksizes unpacked); decoding takes
+the fields in any order, skips those it does not know, and refuses a message that contradicts itself.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def encode(message: Data) -> bytes:
 
 
 def frame(message: Data, size: int) -> tuple[bytes, bytes]:
-    """What stands before and after `size` bytes of data in the encoding of `message`, whose own data is not looked at.
+    """What stands before and after `size` bytes of data in the encoding of `message`, whose own data is not
+    looked at.
 
     A leaf can so be hashed around bytes that are never copied.
     """

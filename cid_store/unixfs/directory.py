@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from cid_store.block import Block
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A name in a directory. `tsize`: bytes of all blocks below it, as the directory claims; may be absent."""
+    """A name in a directory. `tsize`: bytes of all blocks below, as the directory claims; may be absent."""
 
     name: str
     cid: CID
@@ -32,9 +33,9 @@ class Entry(NamedTuple):
 def build_directory(
     profile: Profile, emit: Emit, entries: Iterable[tuple[str, Built]], metadata: Metadata = NO_METADATA
 ) -> Built:
-    """Emit the directory of these entries, in any order; raises `UnsupportedEntry` for names that can't stand."""
+    """Emit the directory of these entries, in any order; raises `UnsupportedEntry` for impossible names."""
     named = sorted((_name_bytes(name), name, built) for name, built in entries)
-    for (one, name, _), (other, _, _) in zip(named, named[1:], strict=False):
+    for (one, name, _), (other, _, _) in pairwise(named):
         if one == other:
             raise UnsupportedEntry(f"two entries are called {name!r}")
     size = sum(built.size for _, _, built in named)
@@ -51,10 +52,13 @@ def build_symlink(profile: Profile, emit: Emit, target: bytes, metadata: Metadat
     return emit_node(profile, emit, PBNode((), body), 0)
 
 
-def entries(store: Store, node: Node) -> Iterator[Entry]:
-    """Every entry, in the directory's order; raises `NotADirectory`, and `BadUnixFS` for two of one name."""
+def entries(store: Store, node: Node, visited: list[Block] | None = None) -> Iterator[Entry]:
+    """Every entry, in the directory's order; raises `NotADirectory`, and `BadUnixFS` for two of one name.
+
+    Blocks read on the way, but not that of `node`, are added to `visited`, which the caller may empty.
+    """
     if node.kind is Kind.HAMT:
-        yield from (Entry(*found) for found in hamt.entries(store, node))
+        yield from (Entry(*found) for found in hamt.entries(store, node, visited))
         return
     _require_directory(node)
     seen: set[str] = set()
@@ -67,7 +71,10 @@ def entries(store: Store, node: Node) -> Iterator[Entry]:
 
 
 def lookup(store: Store, node: Node, name: str, visited: list[Block] | None = None) -> CID | None:
-    """The child called `name`: the first, where a directory wrongly has several. Blocks read are added to `visited`."""
+    """The child called `name`: the first, where a directory wrongly has several.
+
+    Blocks read on the way, but not that of `node`, are added to `visited`.
+    """
     if node.kind is Kind.HAMT:
         return hamt.lookup(store, node, name, visited)
     _require_directory(node)

@@ -1,7 +1,8 @@
 """Writing a DAG to disk, and never outside the folder asked for.
 
-Every step is relative to an open folder and follows no symlink, so that neither a name in the DAG nor a link already
-on disk (nor one swapped in meanwhile) leads elsewhere. A file appears under its name whole or not at all.
+Every step is relative to an open folder and follows no symlink, so that neither a name in the DAG nor a link
+already on disk (nor one swapped in meanwhile) leads elsewhere. A file appears under its name whole or not at
+all.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def export_tree(
 ) -> ExportReport:
     """Write a file to `destination`, or a directory's entries into it; folders above it must exist.
 
-    Raises `UnsafeName`, `AlreadyExists`, `LimitExceeded`, `NotAFile` for what is neither, `StoreError` from the disk,
-    and what reading raises. What was written before an error stays, each file whole.
+    Raises `UnsafeName`, `AlreadyExists`, `LimitExceeded`, `NotAFile` for what is neither, `StoreError` from
+    the disk, and what reading raises. What was written before an error stays, each file whole.
     """
     path = Path(os.path.abspath(destination))
     with (
@@ -108,7 +109,7 @@ class _Export:
         self.report = ExportReport()
 
     def entry(self, folder: int, name: str, found: Stat, where: str, depth: int) -> None:
-        """Write one entry into the open `folder`, which is `depth` folders below the top (-1: it holds the top)."""
+        """Write one entry into the open `folder`, `depth` folders below the top (-1: it holds the top)."""
         self._budget.take(found.size, where)
         if found.kind == "directory":
             self._directory(folder, name, found, where, depth + 1)

@@ -1,8 +1,8 @@
 """HAMT directories: a trie over hashed names, for directories that one block can't hold.
 
-A node of fan-out F uses log2(F) bits of a name's hash, highest first. Its bitfield (Data) has bit i set where bucket
-i is taken: a big-endian number without leading zero bytes. A link's name is the bucket in upper-case hex, and after
-it the entry's name where the link is an entry and not a deeper node.
+A node of fan-out F uses log2(F) bits of a name's hash, highest first. Its bitfield (Data) has bit i set where
+bucket i is taken: a big-endian number without leading zero bytes. A link's name is the bucket in upper-case
+hex, and after it the entry's name where the link is an entry and not a deeper node.
 
 Source: the UnixFS specification, and where it misleads, the CIDs that Kubo makes.
 """
@@ -76,13 +76,10 @@ def name_hash(name: bytes) -> int:
     return mmh3.hash64(name, seed=0, x64arch=True, signed=False)[0]
 
 
-# -- building ----------------------------------------------------------------------------------------------------------
-
-
 def build(
     profile: Profile, emit: Emit, items: Sequence[Item], size: int, metadata: Metadata = NO_METADATA
 ) -> Built:
-    """Emit the HAMT of `items`, whose content is `size` bytes; raises `UnsupportedEntry` where hashes collide."""
+    """Emit the HAMT of `items`, `size` bytes of content; raises `UnsupportedEntry` where hashes collide."""
     return _build(profile, emit, sorted(items), 0, size, metadata)
 
 
@@ -116,9 +113,6 @@ def _build(
     return emit_node(profile, emit, PBNode(tuple(links), message.encode(body)), size)
 
 
-# -- reading -----------------------------------------------------------------------------------------------------------
-
-
 class Slot(NamedTuple):
     """A taken bucket of a node. `name` is None where the link is a deeper node."""
 
@@ -148,23 +142,23 @@ def slots(node: Node) -> list[Slot]:
 def entries(
     store: Store, root: Node, visited: list[Block] | None = None
 ) -> Iterator[tuple[str, CID, int | None]]:
-    """Name, CID and Tsize of every entry, in the order of the trie.
+    """Name, CID and Tsize of every entry, in the order of the trie. Blocks read join `visited`.
 
-    Each name must hash to where it stands: so no entry hides from `lookup`, and no repeated node can make a small DAG
-    list forever.
+    Each name must hash to where it stands: so no entry hides from `lookup`, and no repeated node can make a
+    small DAG list forever.
     """
-    return _entries(store, root, _shape(root), 0, 0)
+    return _entries(store, root, _shape(root), 0, 0, visited)
 
 
 def _entries(
-    store: Store, node: Node, shape: _Shape, level: int, path: int
+    store: Store, node: Node, shape: _Shape, level: int, path: int, visited: list[Block] | None
 ) -> Iterator[tuple[str, CID, int | None]]:
     shift = HASH_BITS - shape.bits * (level + 1)
     for slot in slots(node):
         here = path << shape.bits | slot.bucket
         if slot.name is None:
-            child = _descend(store, node, slot, shape, level)
-            yield from _entries(store, child, shape, level + 1, here)
+            child = _descend(store, node, slot, shape, level, visited)
+            yield from _entries(store, child, shape, level + 1, here, visited)
         elif name_hash(slot.name.encode()) >> shift != here:
             raise _bad(node, f"holds {slot.name!r} in a bucket that is not its own")
         else:
@@ -172,7 +166,7 @@ def _entries(
 
 
 def lookup(store: Store, root: Node, name: str, visited: list[Block] | None = None) -> CID | None:
-    """The entry called `name`. Blocks read below the root are added to `visited`."""
+    """The entry called `name`. Blocks read below the root join `visited`."""
     shape, node = _shape(root), root
     hash_ = name_hash(name.encode("utf-8", "surrogateescape"))
     for level in range(shape.levels):
@@ -182,18 +176,20 @@ def lookup(store: Store, root: Node, name: str, visited: list[Block] | None = No
             return None
         if slot.name is not None:
             return slot.link.hash if slot.name == name else None
-        node = _descend(store, node, slot, shape, level)
-        if visited is not None:
-            visited.append(node.block)
+        node = _descend(store, node, slot, shape, level, visited)
     return None
 
 
-def _descend(store: Store, parent: Node, slot: Slot, shape: _Shape, level: int) -> Node:
+def _descend(
+    store: Store, parent: Node, slot: Slot, shape: _Shape, level: int, visited: list[Block] | None
+) -> Node:
     if level + 1 == shape.levels:
         raise _bad(parent, "goes deeper than names have bits")
     child = load(store, slot.link.hash)
     if child.kind is not Kind.HAMT or child.data.fanout != shape.fanout or not child.links:
         raise _bad(parent, f"links to {child.cid}, which is no node of the same HAMT")
+    if visited is not None:
+        visited.append(child.block)
     return child
 
 

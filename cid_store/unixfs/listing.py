@@ -60,9 +60,11 @@ def stat(store: Store, cid: CID) -> Stat:
 
 
 def ls(store: Store, cid: CID) -> Iterator[Listed]:
-    """The entries of a directory. Raises `NotADirectory`, and `BlockNotFound` where an entry's root is absent.
+    """The entries of a directory. Raises `NotADirectory`, and `BlockNotFound` where an entry's root is
+    absent.
 
-    One block is fetched for each entry, but for raw leaves: those are files of the size that the directory states.
+    One block is fetched for each entry, but for raw leaves: those are files of the size that the directory
+    states.
     """
     for entry in entries(store, load(store, cid)):
         if entry.cid.codec == RAW and entry.tsize is not None:

@@ -1,7 +1,7 @@
 """Paths: from a root's CID through directories to what they name.
 
-`CID/a/b`, `/ipfs/CID/a/b` and `ipfs://CID/a/b`. Symlinks on the way are not followed: where they should lead from
-inside a DAG is not agreed among implementations.
+`CID/a/b`, `/ipfs/CID/a/b` and `ipfs://CID/a/b`. Symlinks on the way are not followed: where they should lead
+from inside a DAG is not agreed among implementations.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class ParsedPath(NamedTuple):
 
 
 def parse(path: str) -> ParsedPath:
-    """Take a path apart. `.` stays where it is and `..` goes up, never above the root; empty names are ignored.
+    """Take a path apart. `.` stays where it is and `..` goes up, never above the root; empty names are
+    ignored.
 
     Raises `InvalidCID`, `UsageError`, `LimitExceeded`.
     """
@@ -58,7 +59,7 @@ def parse(path: str) -> ParsedPath:
 
 
 def resolve(store: Store, path: str) -> CID:
-    """The CID that a path names. Raises `PathNotFound`, `NotADirectory`, and what fetching and decoding raise."""
+    """The CID that a path names. Raises `PathNotFound`, `NotADirectory`, and what reading blocks raises."""
     parsed = parse(path)
     return follow(store, parsed.root, parsed.names)
 

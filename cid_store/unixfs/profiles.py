@@ -29,7 +29,7 @@ class Profile:
     threshold: int
     """A directory whose estimated size is greater becomes a HAMT."""
     estimate: Literal["block", "links"]
-    """`block`: exact length of the directory's block. `links`: sum of the lengths of names and binary CIDs."""
+    """`block`: exact length of the directory's block. `links`: lengths of names and binary CIDs, summed."""
 
     def node_cid(self, digest: bytes) -> CID:
         """The CID of a dag-pb node with this sha2-256 digest."""

@@ -1,7 +1,7 @@
 """The little of the protobuf wire format that UnixFS messages need.
 
-Source: the protobuf encoding specification. Unlike multiformats' varints these reach ten bytes (negative 64-bit
-integers) and may be padded.
+Source: the protobuf encoding specification. Unlike multiformats' varints these reach ten bytes (negative
+64-bit integers) and may be padded.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Reading files: any range of bytes, fetching only the blocks that hold it.
 
-Balanced and trickle trees, raw and dag-pb leaves, bytes inline in interior nodes and in identity CIDs. What a node
-claims about sizes is held against what its children are, so that a byte is never served from the wrong place. Every
-step down narrows to a child that holds a wanted byte, and depth is bounded: work is proportional to bytes asked for,
-however large a file the root claims to be.
+Balanced and trickle trees, raw and dag-pb leaves, bytes inline in interior nodes and in identity CIDs. What a
+node claims about sizes is held against what its children are, so that a byte is never served from the wrong
+place. Every step down narrows to a child that holds a wanted byte, and depth is bounded: work is proportional
+to bytes asked for, however large a file the root claims to be.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cid_store.store import Store
 
 MAX_DEPTH: Final = 64
-"""Nodes from root to leaf. With two children a node, 64 levels already hold any size that 63 bits can count."""
+"""Nodes from root to leaf. With two children a node, 64 levels hold any size that 63 bits can count."""
 
 _MAX_SIZE: Final = (1 << 63) - 1
 _PIECE: Final = 1024 * 1024
@@ -97,7 +97,8 @@ class DagReader(FileReader):
     def blocks(
         self, offset: int = 0, length: int | None = None
     ) -> Iterator[tuple[Block, bytes | memoryview]]:
-        """The blocks that a range needs, depth first, root always; each with the bytes that it adds to the range.
+        """The blocks that a range needs, depth first, root always; each with the bytes that it adds to the
+        range.
 
         A block that stands at several places in the file comes once for each.
         """

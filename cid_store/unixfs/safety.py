@@ -17,7 +17,7 @@ MAX_TARGET = 4095
 
 
 def check_name(name: str, where: str) -> str:
-    """`name`, if it names something directly inside a folder; raises `UnsafeName`. `where` is the folder, for the message."""
+    """`name`, if it names something directly inside the folder `where`; raises `UnsafeName`."""
     reason = None
     if name in ("", ".", ".."):
         reason = "it does not name an entry of its folder"
@@ -33,13 +33,13 @@ def check_name(name: str, where: str) -> str:
 
 
 def distinct(entries: Iterable[Entry], where: str) -> Iterator[Entry]:
-    """The entries; raises `UnsafeName` at one that some file systems can't tell from another: by case or Unicode form."""
+    """The entries; raises `UnsafeName` at one that differs from another in case or Unicode form only."""
     seen: dict[str, str] = {}
     for entry in entries:
         folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", entry.name).casefold())
         if folded in seen:
             raise UnsafeName(
-                f"{seen[folded]!r} and {entry.name!r} in {where!r} are one name on file systems that ignore case",
+                f"{seen[folded]!r} and {entry.name!r} in {where!r} are one name where case is ignored",
                 next_step="allow names that differ in case only, or export one of them by path",
             )
         seen[folded] = entry.name
@@ -49,8 +49,8 @@ def distinct(entries: Iterable[Entry], where: str) -> Iterator[Entry]:
 def check_target(target: bytes, depth: int, where: str) -> bytes:
     """`target`, if a symlink to it stays inside the export; raises `UnsafeName`.
 
-    `depth`: folders between the export's top and the link. `..` may only come first: after a name it could lead
-    through another symlink, and out.
+    `depth`: folders between the export's top and the link. `..` may only come first: after a name it could
+    lead through another symlink, and out.
     """
     reason = None
     if not target or b"\0" in target or len(target) > MAX_TARGET:

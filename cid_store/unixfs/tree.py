@@ -1,8 +1,9 @@
 """Adding from disk: a file, or a folder with all that is in it.
 
-Entries are taken in the order of their names' bytes; empty folders stay, symlinks stay symlinks, files whose name
-begins with a dot are left out unless asked for. Memory is bounded by the folders on the way from the root to where
-the walk is: one entry of a few hundred bytes for each name in them. Depth is bounded by what the disk can name.
+Entries are taken in the order of their names' bytes; empty folders stay, symlinks stay symlinks, files whose
+name begins with a dot are left out unless asked for. Memory is bounded by the folders on the way from the
+root to where the walk is: one entry of a few hundred bytes for each name in them. Depth is bounded by what
+the disk can name.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def add_file(store: Store, source: Readable | Buffer, profile: Profile = V1_2025
 def add_tree(store: Store, path: str | os.PathLike[str], options: AddOptions = DEFAULT) -> Built:
     """Keep a file or folder from disk; returns its root and sizes.
 
-    `path` itself is followed when it is a symlink; those inside are kept as such. Raises `UnsupportedEntry` for what
-    UnixFS can't hold, `StoreError` when the disk can't be read, `SourceChanged` when a file shrinks meanwhile.
+    `path` itself is followed when it is a symlink; those inside are kept as such. Raises `UnsupportedEntry`
+    for what UnixFS can't hold, `StoreError` when the disk can't be read, `SourceChanged` when a file shrinks
+    meanwhile.
     """
     with StoreSink(store) as sink:
         return _add(sink, Path(path), options)
