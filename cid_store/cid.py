@@ -83,7 +83,8 @@ class CID(str):
     @classmethod
     def sha256(cls, codec: int, digest: bytes) -> CID:
         """The CIDv1 of a sha2-256 digest: the one that everything written here uses."""
-        return _text_v1(_SHA256_V1_PREFIX[codec] + digest)
+        prefix = _SHA256_V1_PREFIX.get(codec)
+        return _text_v1(prefix + digest) if prefix else cls.build(codec, mh.SHA2_256, digest)
 
     @classmethod
     def make(cls, codec: int, data: bytes | memoryview, hash_code: int = mh.SHA2_256) -> CID:
