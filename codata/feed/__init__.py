@@ -7,7 +7,7 @@ from codata.feed.errors import BadState, NullValues, ShardMismatch, UnknownSpec,
 from codata.feed.loader import Feed
 from codata.feed.mix import Mix
 from codata.feed.order import Order
-from codata.feed.source import FeedDataset, ShardRef
+from codata.feed.source import FeedDataset
 from codata.feed.state import State
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "NullValues",
     "Order",
     "ShardMismatch",
-    "ShardRef",
     "State",
     "UnknownSpec",
     "WrongDataset",

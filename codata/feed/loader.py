@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cid_store.errors import UsageError
 from codata.feed import pipeline
-from codata.feed.errors import BadState
+from codata.feed.errors import BadState, ShardMismatch
 from codata.feed.gather import Batch
 from codata.feed.mix import Mix, MixOrder
 from codata.feed.order import DEFAULT_WINDOW, MAX_WINDOW, Order, block_rows, check_range
@@ -34,7 +34,7 @@ class Feed:
     One iteration yields what is left of an epoch and leaves the feed at the start of the next. Columns of
     numbers, booleans and fixed-size lists of numbers are NumPy arrays of shape (rows, ...), the others Arrow
     arrays. With `shuffle=False`, batches inside one record batch are read-only views. `prefetch` is how many
-    groups of batches (about 8 MiB each) threads gather ahead; 0 starts no thread. Raises `UsageError` for
+    groups of batches (about 8 MiB each) a thread gathers ahead; 0 starts no thread. Raises `UsageError` for
     arguments out of range and for a dataset with fewer rows than one batch.
     """
 
@@ -63,6 +63,7 @@ class Feed:
         self._mix = dataset if isinstance(dataset, Mix) else None
         self._datasets = [d for d, _ in dataset.sources] if isinstance(dataset, Mix) else [dataset]
         self._schema = _selected(self._datasets, columns)
+        self._bytes = sum(_checked_bytes(d) for d in self._datasets)
         self._share = Share(batch_size, rank, world, drop_last)
         self._prefetch = prefetch
         self._state = State(
@@ -124,8 +125,7 @@ class Feed:
         if self._mix is not None:
             return MixOrder.of(self._mix, at.seed, at.epoch, at.window)
         (dataset,) = self._datasets
-        block = block_rows(dataset.rows, sum(shard.bytes for shard in dataset.shards))
-        return Order(dataset.rows, block, at.seed, at.epoch, at.window)
+        return Order(dataset.rows, block_rows(dataset.rows, self._bytes), at.seed, at.epoch, at.window)
 
     def _batches(self) -> Generator[tuple[Batch, State], None, None]:
         window, columns = self._state.window, self._schema.names
@@ -139,10 +139,20 @@ class Feed:
         """Batches to gather together: one in dataset order, where batches are views."""
         if self._state.window == 0:
             return 1
-        size = sum(shard.bytes for dataset in self._datasets for shard in dataset.shards)
         rows = sum(dataset.rows for dataset in self._datasets)
-        fitting = min(GROUP_ROWS, GROUP_BYTES * rows // max(size, 1))
+        fitting = min(GROUP_ROWS, GROUP_BYTES * rows // max(self._bytes, 1))
         return max(1, fitting * self._share.world // self._share.batch)
+
+
+def _checked_bytes(dataset: FeedDataset) -> int:
+    """The size of all shards; raises `ShardMismatch` where their rows do not add up to the dataset's."""
+    rows = sum(shard.rows for shard in dataset.shards)
+    if rows != dataset.rows:
+        raise ShardMismatch(
+            f"the shards of {dataset.cid} hold {rows} rows; the dataset claims {dataset.rows}",
+            cid=dataset.cid,
+        )
+    return sum(shard.bytes for shard in dataset.shards)
 
 
 def _selected(datasets: Sequence[FeedDataset], columns: Sequence[str] | None) -> pa.Schema:

@@ -1,4 +1,4 @@
-"""From an order to batches: rows planned in groups, their shards opened ahead, groups gathered by threads."""
+"""From an order to batches: rows planned in groups, shards opened ahead, groups gathered by a thread."""
 
 from __future__ import annotations
 
@@ -79,12 +79,13 @@ def plan(order: AnyOrder, here: State, share: Share, steps: int) -> Iterator[Gro
 def run(
     groups: Iterator[Group], shards: Shards, schema: pa.Schema, depth: int
 ) -> Iterator[tuple[Batch, State]]:
-    """The batches, each with the state after it; `depth` groups are gathered ahead, with 0 by no thread."""
+    """The batches, each with the state after it; `depth` groups are gathered ahead; 0: no thread."""
     if depth == 0:
         for group in groups:
             yield from _cut(group, gather(shards, schema, group.rows))
         return
-    with ThreadPoolExecutor(depth, "codata-feed-gather") as pool:
+    # One thread: gathering is bound by memory, and a second one slowed it down where it was measured.
+    with ThreadPoolExecutor(1, "codata-feed-gather") as pool:
         under_way: deque[tuple[Group, Future[Batch]]] = deque()
         try:
             for group in _warmed(groups, shards):

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -14,14 +14,6 @@ import pyarrow as pa
 from cid_store.cid import CID
 from codata.feed.errors import ShardMismatch
 from codata.feed.order import I64
-
-
-class ShardRef(NamedTuple):
-    """A shard as its manifest lists it."""
-
-    cid: CID
-    rows: int
-    bytes: int
 
 
 class ShardLike(Protocol):

@@ -5,12 +5,18 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from cid_store.cid import CID, RAW
-from codata.feed import ShardRef
+
+
+class ShardRef(NamedTuple):
+    cid: CID
+    rows: int
+    bytes: int
 
 
 class FakeDataset:

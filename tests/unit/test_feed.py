@@ -257,6 +257,9 @@ def test_a_shard_that_contradicts_its_manifest_is_refused() -> None:
     wrong = FakeDataset([pa.table({"id": [1, 2, 3]}), pa.table({"id": ["a", "b"]})])
     with pytest.raises(ShardMismatch, match="no column 'id' of int64"):
         list(Feed(wrong, batch_size=5))
+    wrong.rows = 6
+    with pytest.raises(ShardMismatch, match="claims 6"):
+        Feed(wrong, batch_size=5)
 
 
 def test_open_shards_are_bounded_and_opened_once_while_in_use() -> None:
