@@ -130,8 +130,9 @@ class Feed:
     def _batches(self) -> Generator[tuple[Batch, State], None, None]:
         window, columns = self._state.window, self._schema.names
         openers = _OPENERS if self._prefetch else 0
-        # This window's shards, the next one's, and a few that straddle.
-        with closing(Shards(self._datasets, columns, 2 * window + 8, openers)) as shards:
+        # For each dataset this window's shards and the next one's, and a few for blocks that straddle two.
+        bound = 2 * window * len(self._datasets) + 8
+        with closing(Shards(self._datasets, columns, bound, openers)) as shards:
             groups = pipeline.plan(self._order(), self._state, self._share, self._steps())
             yield from pipeline.run(groups, shards, self._schema, self._prefetch)
 

@@ -82,6 +82,44 @@ def test_every_row_once_and_random_access(
     assert np.array_equal(order.at(some), sequence[some])
 
 
+def plain_mix(z: int) -> int:
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+    return z ^ (z >> 31)
+
+
+def plain_permute(x: int, size: int, key: int) -> int:
+    """The specification's own words, one number at a time, in Python's integers."""
+    bits = (size - 1).bit_length()
+    low, high = bits // 2, bits - bits // 2
+    while True:
+        h, r = x >> low, x % 2**low
+        for i in range(6):
+            round_key = key + (i + 1) * 0x9E3779B97F4A7C15
+            if i % 2 == 0:
+                h ^= plain_mix((r + round_key) % 2**64) % 2**high
+            else:
+                r ^= plain_mix((h + round_key) % 2**64) % 2**low
+        x = (h << low) + r
+        if x < size:
+            return x
+
+
+@settings(max_examples=300, deadline=None)
+@given(size=st.integers(1, 2**62 - 1), key=st.integers(0, 2**64 - 1), data=st.data())
+def test_permute_is_what_plain_integers_give(size: int, key: int, data: st.DataObject) -> None:
+    x = data.draw(st.integers(0, size - 1))
+    image = keyed.permute(*(np.array([n], dtype=np.uint64) for n in (x, size, key)))
+    assert image.tolist() == [plain_permute(x, size, key)]
+
+
+@given(st.integers(0, 2**62 - 1))
+def test_bit_length_is_exact(value: int) -> None:
+    values = [value, (1 << value.bit_length()) - 1, 1 << value.bit_length() >> 1]
+    found = keyed.bit_length(np.array(values, dtype=np.uint64))
+    assert found.tolist() == [v.bit_length() for v in values]
+
+
 def test_shape_is_kept_and_window_zero_is_dataset_order() -> None:
     order = Order(1000, 8, window=0)
     assert np.array_equal(whole(order), np.arange(1000))
