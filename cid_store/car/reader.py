@@ -10,7 +10,6 @@ from typing import BinaryIO, Final, Self
 
 from cid_store import multihash
 from cid_store.block import Block
-from cid_store.car.check import checked
 from cid_store.car.errors import BadCarHeader, BadIndex, NotSeekable, SectionTooLarge, TruncatedCar
 from cid_store.car.format import PAYLOAD_START, V2_HEADER_SIZE, HeaderV2
 from cid_store.car.index import Index
@@ -52,9 +51,10 @@ class CarReader:
         self._index = self._open_index()
 
     def blocks(self, verify: bool = True) -> Iterator[Block]:
-        """The blocks in file order, proven if `verify`. Raises `CorruptBlock`, `DecodeError` kinds."""
+        """The blocks in file order, proven if `verify`. Raises `CorruptBlock` and the kinds of `car.errors`."""
         blocks = iter_blocks(self._forward(CHUNK), self._end, zero_is_end=self._zero_is_end)
-        return checked(blocks) if verify else blocks
+        # On one thread: with SHA-256 in hardware a second one gave nothing, and reading costs a fifth of it.
+        return (block.check() for block in blocks) if verify else blocks
 
     def sections(self) -> Iterator[Section]:
         """Where each block lies, without reading the blocks. Offsets count from the payload's start."""
