@@ -15,7 +15,9 @@ from codata.ingest.ranges import (
     Piece,
     Positions,
     as_array,
+    count,
     is_compressed,
+    positions,
     ranges,
     too_long,
 )
@@ -23,7 +25,6 @@ from codata.ingest.ranges import (
 _LF: Final = 0x0A
 _CR: Final = 0x0D
 _WINDOW: Final = 256 * 1024
-_COUNTED: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class Dialect:
 
 def record_ends(array: Bytes, quote: int | None, inside: bool = False) -> Positions:
     """Offsets behind the line ends that end records. `inside`: the bytes begin within quotes."""
-    ends: Positions = np.flatnonzero(array == _LF)
+    ends = positions(array, _LF)
     if quote is None:
         return ends + 1
-    quotes = np.flatnonzero(array == quote)
+    quotes = positions(array, quote)
     if not len(quotes) and not inside:
         return ends + 1
     before = np.searchsorted(quotes, ends)
@@ -89,10 +90,7 @@ def split(source: Source, options: Options, quote: int | None, target: int) -> l
 
 
 def _odd_quotes(array: Bytes, quote: int | None) -> bool:
-    if quote is None:
-        return False
-    steps = range(0, len(array), _COUNTED)
-    return sum(int(np.count_nonzero(array[at : at + _COUNTED] == quote)) for at in steps) % 2 == 1
+    return quote is not None and count(array, quote) % 2 == 1
 
 
 def _after_record(view: memoryview, start: int, quote: int | None, inside: bool, name: str) -> int:
@@ -113,10 +111,10 @@ def check(piece: Piece, dialect: Dialect) -> None:
     That is a quote in the middle of a field, a quoted field that does not end, a carriage return by itself.
     """
     array = as_array(piece.data)
-    quotes = np.empty(0, np.int64) if dialect.quote is None else np.flatnonzero(array == dialect.quote)
+    quotes = np.empty(0, np.int64) if dialect.quote is None else positions(array, dialect.quote)
     if len(quotes):
         _check_quotes(piece, array, quotes, dialect)
-    returns = np.flatnonzero(array == _CR)
+    returns = positions(array, _CR)
     if len(returns):
         alone = returns[(array[np.minimum(returns + 1, len(array) - 1)] != _LF)]
         alone = alone[np.searchsorted(quotes, alone) % 2 == 0]

@@ -19,8 +19,9 @@ BOOLEANS: Final = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"], 
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _MINUS, _DOT, _ZERO, _NINE = (ord(c) for c in "-.09")
-_MAX_INTEGER: Final = 19
-"""Digits of the largest int64."""
+_INTEGER: Final = re.compile(r"-?[0-9]+\Z")
+_MAX_INTEGER: Final = 20
+"""Characters of the least int64."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +47,27 @@ def guess(values: ArrowArray) -> Guess:
 
 
 def _number(values: ArrowArray) -> Guess:
+    if not _has_fractions(values) and not _negative_zero(values):
+        try:
+            return Guess(pa.int64(), first_inexact(values.cast(pa.int64())))
+        except CAST_ERRORS:
+            pass  # beyond int64
     try:
         doubles = values.cast(pa.float64())
     except CAST_ERRORS:
         return Guess(pa.large_string())
     if not pc.all(pc.is_finite(doubles)).as_py():
         return Guess(pa.large_string())
-    integers = pc.invert(pc.match_substring_regex(values, r"[.eE]")) if _has_fractions(values) else None
-    if integers is None and not _negative_zero(values):
-        try:
-            return Guess(pa.int64(), first_inexact(values.cast(pa.int64())))
-        except CAST_ERRORS:
-            pass  # beyond int64
-    return Guess(pa.float64(), _first_lossy(values, doubles, integers))
+    return Guess(pa.float64(), _first_lossy(values, doubles))
 
 
-def _first_lossy(values: ArrowArray, doubles: ArrowArray, integers: ArrowArray | None) -> int | None:
+def _first_lossy(values: ArrowArray, doubles: ArrowArray) -> int | None:
     large = pc.greater_equal(pc.abs(doubles), float(EXACT))
-    if integers is not None:
-        large = pc.and_(large, integers)
     for i in np.flatnonzero(large.to_numpy(zero_copy_only=False)):
         text = values[int(i)].as_py()
-        beyond = len(text) > _MAX_INTEGER + 1 or not -(2**63) <= int(text) < 2**63
+        if _INTEGER.match(text) is None:
+            continue
+        beyond = len(text) > _MAX_INTEGER or not -(2**63) <= int(text) < 2**63
         if beyond or int(float(text)) != int(text):
             return int(i)
     return None

@@ -53,11 +53,13 @@ def read(data: memoryview, schema: pa.Schema, name: str) -> pa.Table | None:
 def _parse(
     data: memoryview, explicit: pa.Schema, unexpected: Literal["infer", "error"] = "infer"
 ) -> pa.Table:
-    return pj.read_json(
+    table = pj.read_json(
         pa.BufferReader(pa.py_buffer(data)),  # type: ignore[arg-type]  # the stubs know Python's files only
         read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pj.ParseOptions(explicit_schema=explicit, unexpected_field_behavior=unexpected),
     )
+    table.validate()  # pyarrow counts the nulls of `[null, null]` as one: a list beyond its values
+    return table
 
 
 def _carrier(t: ArrowType) -> ArrowType:

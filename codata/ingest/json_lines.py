@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from codata.ingest.ranges import Piece, Positions, as_array
+from codata.ingest.ranges import Piece, Positions, as_array, positions
 from codata.ingest.types import Where
 
 MAX_NESTING: Final = 1000
@@ -56,7 +56,7 @@ class Lines:
 def lines_of(piece: Piece) -> Lines:
     """Find the lines of a piece. Raises `MalformedInput` for nesting that a parser must not be given."""
     array = as_array(piece.data)
-    ends = np.flatnonzero(array == 0x0A)
+    ends = positions(array, 0x0A)
     if len(array) and array[-1] != 0x0A:
         ends = np.append(ends, len(array))
     starts = np.concatenate([np.zeros(min(len(ends), 1), np.int64), ends[:-1] + 1])

@@ -17,9 +17,11 @@ from codata.table.buffers import ArrowArray, Indices, Numbers, bits, numbers, of
 Words: TypeAlias = "npt.NDArray[np.uint64]"
 
 # The multipliers and the finaliser are splitmix64's (Steele, Lea, Flood 2014); NULL is 2**64 / golden ratio.
+# SEED (xorshift64*'s multiplier, Vigna 2014) is apart from both: a state equal to a common hash would become 0.
 _K1: Final = np.uint64(0xBF58_476D_1CE4_E5B9)
 _K2: Final = np.uint64(0x94D0_49BB_1331_11EB)
 _NULL: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
+_SEED: Final = np.uint64(0x2545_F491_4F6C_DD1D)
 
 _LOW_BYTES: Final = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
 """By a count of bytes, the mask that keeps as many low ones."""
@@ -74,7 +76,7 @@ def _sizes(array: ArrowArray) -> Indices | int:
 
 def _fold(columns: list[ArrowArray], rows: Indices | None, length: int) -> Words:
     """The hashes of `columns` (at `rows`, or all `length`) as one; their order matters."""
-    state = np.full(length, _K2)
+    state = np.full(length, _SEED)
     for column in columns:
         state ^= _hashes(column, rows)
         state *= _K1

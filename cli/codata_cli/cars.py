@@ -1,0 +1,95 @@
+"""Commands on CARs: car create, import, ls, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codata_cli.common import HomeOption, JsonOption, StoreOption, session
+from codata_cli.output import Output, size, table
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A CAR file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    car = typer.Typer(help="CAR files: blocks to take along.", no_args_is_help=True)
+    car.command()(create)
+    car.command("import")(import_)
+    car.command("ls")(list_blocks)
+    car.command()(verify)
+    app.add_typer(car, name="car")
+
+
+def create(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A name or CID; for a run, all that its verification needs.")],
+    file: FileArgument,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a root and all that belongs to it to a CAR."""
+    from cid_store.errors import UsageError
+    from codata.carry import create as write
+
+    with session(home, json, store) as (opened, out):
+        if file.exists() and not force:
+            raise UsageError(f"{file} is there already", next_step="choose another path, or --force to replace it")
+        made = write(opened.store, opened.resolve(ref), file)
+        text = f"{file}: {made.blocks} blocks, {size(made.bytes)}, root {made.root}"
+        out.result({"root": made.root, "blocks": made.blocks, "bytes": made.bytes}, text)
+
+
+def import_(
+    file: FileArgument, home: HomeOption = None, store: StoreOption = None, json: JsonOption = False
+) -> None:
+    """Take in every block of a CAR, each proven, and pin the roots."""
+    from codata.carry import bring
+
+    with session(home, json, store) as (opened, out):
+        report = bring(opened, file)
+        value = {
+            "root": report.roots[0] if report.roots else None,
+            "roots": list(report.roots),
+            "blocks": report.blocks,
+            "bytes": report.bytes,
+        }
+        out.result(value)
+
+
+def list_blocks(file: FileArgument, json: JsonOption = False) -> None:
+    """The blocks of a CAR: CID, offset, length. Nothing is hashed."""
+    from cid_store.car import open_car
+
+    with open_car(file) as car:
+        rows = [{"cid": s.cid, "offset": s.offset, "bytes": s.block_length} for s in car.sections()]
+        value = {
+            "version": car.version,
+            "root": car.roots[0] if car.roots else None,
+            "roots": list(car.roots),
+            "blocks": rows,
+            "bytes": sum(r["bytes"] for r in rows),
+        }
+        text = table(["cid", "offset", "bytes"], [tuple(r.values()) for r in rows])
+        Output(json).result(value, f"version {car.version}, roots: {', '.join(car.roots) or 'none'}\n{text}")
+
+
+def verify(file: FileArgument, json: JsonOption = False) -> int:
+    """Hash every block of a CAR and see that its DAGs are whole. Exit code 4 if bytes are wrong or missing."""
+    from cid_store.car import verify_car
+
+    report = verify_car(file)
+    value = {
+        "root": report.roots[0] if report.roots else None,
+        "roots": list(report.roots),
+        "version": report.version,
+        "blocks": report.blocks,
+        "bytes": report.bytes,
+        "missing": [*report.missing_roots, *report.missing],
+        "complete": report.complete,
+    }
+    Output(json).result(value)
+    return 0 if report.complete else 4

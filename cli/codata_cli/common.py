@@ -1,0 +1,60 @@
+"""What every command has: `--home`, `--store`, `--json`, and an open home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from codata_cli.output import Output
+
+if TYPE_CHECKING:
+    from codata.execute.executors import Executor
+    from codata.home import Home
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", metavar="DIR", help="The home folder. Default: CODATA_HOME, else the nearest .codata upwards."
+    ),
+]
+StoreOption = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="The block store, where it is not the home's own.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes. Default: one a core.")
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help="An existing Dask scheduler, as tcp://host:port or tls://…"),
+]
+TlsOption = Annotated[
+    str | None,
+    typer.Option("--tls", metavar="CA,CERT,KEY", help="TLS files for --cluster, as three paths joined by commas."),
+]
+
+
+@contextmanager
+def session(home: Path | None, json: bool, store: str | None = None) -> Iterator[tuple[Home, Output]]:
+    """The home of a command and where its result goes."""
+    from codata.home import Home
+
+    with Home.find(home, store_url=store) as opened:
+        yield opened, Output(json)
+
+
+def executor(workers: int | None, cluster: str | None, tls: str | None) -> Executor:
+    """The executor that the options name."""
+    from cid_store.errors import UsageError
+    from codata.execute.executors import Cluster, Embedded
+
+    if cluster is None:
+        return Embedded(workers)
+    files = tuple(tls.split(",")) if tls else None
+    if files is not None and len(files) != 3:
+        raise UsageError("--tls takes three paths joined by commas: CA,CERT,KEY")
+    return Cluster(cluster, tls=files)  # type: ignore[arg-type]

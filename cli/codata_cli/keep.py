@@ -1,0 +1,116 @@
+"""Commands on keeping: name, pin, unpin, pins, gc, check."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from codata_cli.common import HomeOption, JsonOption, StoreOption, session
+from codata_cli.output import size, table
+
+RefArgument = Annotated[str, typer.Argument(metavar="REF", help="A name or CID.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(name)
+    app.command()(pin)
+    app.command()(unpin)
+    app.command()(pins)
+    app.command()(gc)
+    app.command()(check)
+
+
+def name(
+    name_: Annotated[str, typer.Argument(metavar="NAME")],
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="What it is to stand for.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Forget the name; what it stood for stays.")] = False,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give a CID a name, or take a name away."""
+    from cid_store.errors import UsageError
+
+    with session(home, json, store) as (opened, out):
+        if remove:
+            opened.unname(name_)
+            out.result({"name": name_, "cid": None}, f"{name_} is forgotten")
+        elif ref is None:
+            raise UsageError("give a REF for the name, or --remove")
+        else:
+            root = opened.resolve(ref)
+            opened.name(name_, root)
+            out.result({"name": name_, "cid": root}, f"{name_} is {root}")
+
+
+def pin(
+    ref: RefArgument,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Keep a root and all that belongs to it, whatever `gc` does."""
+    from codata.closure import closure
+
+    with session(home, json, store) as (opened, out):
+        root = opened.resolve(ref)
+        blocks = sum(1 for _ in closure(opened.store, [root]))
+        opened.keeper.pin(root)
+        out.result({"root": root, "blocks": blocks}, f"pinned {root}: {blocks} blocks")
+
+
+def unpin(ref: RefArgument, home: HomeOption = None, store: StoreOption = None, json: JsonOption = False) -> None:
+    """Drop a pin. Names keep what they stand for; `gc` then frees what nothing keeps."""
+    from codata.errors import UnknownName
+
+    with session(home, json, store) as (opened, out):
+        root = opened.resolve(ref)
+        if not opened.keeper.unpin(root):
+            raise UnknownName(f"{root} is not pinned", cid=root, next_step="`codata pins` lists what is")
+        out.result({"root": root}, f"unpinned {root}")
+
+
+def pins(home: HomeOption = None, store: StoreOption = None, json: JsonOption = False) -> None:
+    """What is pinned."""
+    with session(home, json, store) as (opened, out):
+        rows = [{"cid": p.cid, "kind": p.kind, "note": p.note} for p in opened.keeper.pins()]
+        out.result({"pins": rows}, table(["cid", "kind", "note"], [tuple(r.values()) for r in rows]))
+
+
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")] = False,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete what no pin and no name keeps. Tables between the stages of runs go too: they can be made again."""
+    from codata.collect import collect
+
+    with session(home, json, store) as (opened, out):
+        report = collect(opened, dry_run=dry_run)
+        verb = "would free" if dry_run else "freed"
+        out.result(
+            {"blocks": report.blocks, "bytes": report.bytes, "dry_run": dry_run},
+            f"{verb} {size(report.bytes)} in {report.blocks} blocks",
+        )
+
+
+def check(
+    repair: Annotated[bool, typer.Option(help="Mend what can be mended; set damaged bytes aside.")] = True,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Hash everything in the store again, and hold the index against the disk. Exit code 4 if something is damaged."""
+    from codata.collect import local
+
+    with session(home, json, store) as (opened, out):
+        report = local(opened).check(repair=repair)
+        found = [*report.damage, *report.leftovers]
+        rows = [{"kind": f.kind, "cid": f.cid, "where": str(f.where), "done": f.done} for f in found]
+        value = {"ok": report.ok, "blocks": report.blocks, "bytes": report.bytes, "findings": rows}
+        text = f"{report.blocks} blocks, {size(report.bytes)}: " + ("all good" if report.ok else "damaged")
+        out.result(value, text + "".join(f"\n{r['kind']}: {r['cid'] or r['where']}: {r['done']}" for r in rows))
+        return 0 if report.ok else 4

@@ -1,0 +1,82 @@
+"""The `codata` command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from cid_store.errors import CidStoreError
+from codata_cli import cars, data, keep, output, trust, work
+
+# Typer carries a parser of its own in newer versions and uses Click in older ones; its public errors lead to both.
+_ParserError: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Content-addressed datasets, deterministic jobs, results that anyone can verify.",
+    epilog="A REF is a CID or a name. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 a claim is false; "
+    "4 bytes missing or corrupt; 5 not checkable here, or fewer checked than asked.",
+)
+
+for module in (data, work, keep, trust, cars):
+    module.register(app)
+
+
+@app.command()
+def version() -> None:
+    """The version of codata."""
+    from importlib.metadata import version as installed
+
+    output.write(installed("codata-pipeline"))
+
+
+def main() -> None:
+    """Run the command line; no traceback reaches a user."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        result = app(arguments, prog_name="codata", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except _ParserError as e:
+        output.error(_usage(e), as_json=as_json)
+        return 2
+    except (typer.Abort, KeyboardInterrupt):
+        output.note("stopped; what was finished is kept, and the same command goes on from there")
+        return 130
+    except CidStoreError as e:
+        output.error(e, as_json=as_json)
+        return e.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as e:
+        if os.environ.get("CODATA_DEBUG"):
+            raise
+        output.error(_unexpected(e), as_json=as_json)
+        return 1
+
+
+def _usage(e: Exception) -> CidStoreError:
+    from cid_store.errors import UsageError
+
+    message = e.format_message() if hasattr(e, "format_message") else str(e)
+    path = getattr(getattr(e, "ctx", None), "command_path", "codata")
+    return UsageError(message, next_step=f"{path} --help")
+
+
+def _unexpected(e: Exception) -> CidStoreError:
+    if isinstance(e, OSError):
+        return CidStoreError(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}")
+    return CidStoreError(
+        f"a fault in codata: {type(e).__name__}: {e}",
+        next_step="run it again with CODATA_DEBUG=1 and report what it prints",
+    )

@@ -1,0 +1,229 @@
+"""Commands on work: plan, run, verify, diff, lineage, jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from codata_cli.common import ClusterOption, HomeOption, JsonOption, StoreOption, TlsOption, WorkersOption, executor, session
+from codata_cli.output import Output, lines, note, size, table
+
+if TYPE_CHECKING:
+    from cid_store.cid import CID
+    from codata.home import Home
+    from codata.records.job import Job
+
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job file, a ready-made job's name, or a CID.")]
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="The first input: a name or CID.")]
+InputOption = Annotated[
+    list[str] | None, typer.Option("--input", "-i", metavar="NAME=REF", help="Another input; may be repeated.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=0, metavar="ROWS", help="A trial on the first rows.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(plan)
+    app.command()(run)
+    app.command()(verify)
+    app.command()(diff)
+    app.command()(lineage)
+    app.command()(jobs)
+
+
+def _load(home: Home, job: str, dataset: str, inputs: list[str] | None, limit: int | None) -> tuple[Job, dict[str, CID]]:
+    """The job and its inputs, checked against each other before anything runs."""
+    from cid_store.errors import UsageError
+    from codata.dataset import Dataset
+    from codata.jobs import limited, load
+    from codata.plan.plan import check_schemas
+    from codata.show import dataset_of
+
+    loaded = load(job, home.store)
+    given = {loaded.inputs[0]: dataset_of(home, dataset)}
+    for text in inputs or []:
+        name, equals, ref = text.partition("=")
+        if not equals or name not in loaded.inputs[1:]:
+            others = ", ".join(loaded.inputs[1:]) or "none"
+            raise UsageError(f"--input {text!r} is not NAME=REF of this job", next_step=f"its other inputs are: {others}")
+        given[name] = dataset_of(home, ref)
+    if missing := [n for n in loaded.inputs if n not in given]:
+        raise UsageError(f"the job also needs {', '.join(missing)}", next_step=f"add --input {missing[0]}=REF")
+    if limit is not None:
+        loaded = limited(loaded, limit)
+    check_schemas(loaded, {name: Dataset(home.store, root).schema for name, root in given.items()})
+    return loaded, given
+
+
+def plan(
+    job: JobArgument,
+    dataset: DatasetArgument,
+    input_: InputOption = None,
+    limit: LimitOption = None,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a run would do: stages, tasks, what is done already. Nothing runs.
+
+    Stages are exact as far as their inputs are known; the first one with work to do is the last that can be shown.
+    """
+    from codata.estimate import estimate
+
+    with session(home, json, store) as (opened, out):
+        loaded, inputs = _load(opened, job, dataset, input_, limit)
+        found = estimate(opened, loaded, inputs)
+        value = {
+            "job": loaded.save(opened.store),
+            "stages": [vars(s) for s in found.stages],
+            "complete": found.complete,
+            "draws_99_1": found.draws,
+        }
+        rows = [(s.name, s.tasks, s.cached, size(s.bytes)) for s in found.stages]
+        text = table(["stage", "tasks", "done already", "reads"], rows)
+        if not found.complete:
+            text += "\nLater stages depend on what these give."
+        text += f"\nTo find a wrong 1% of a stage with 99% confidence, a verifier draws {found.draws} tasks a stage."
+        out.result(value, text)
+
+
+def run(
+    job: JobArgument,
+    dataset: DatasetArgument,
+    input_: InputOption = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="A name for the (first) output.")] = None,
+    limit: LimitOption = None,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    workers: WorkersOption = None,
+    cluster: ClusterOption = None,
+    tls: TlsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a job on a dataset. What was done before is not done again; a stopped run goes on where it was."""
+    from codata.execute.run import run as start
+    from codata_cli.progress import progress
+
+    with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
+        loaded, inputs = _load(opened, job, dataset, input_, limit)
+        with progress(json) as shown:
+            result = start(opened, loaded, inputs, where, shown)
+        outputs = dict(result.outputs)
+        first = next(iter(outputs.values()))
+        if name:
+            opened.name(name, first)
+            for extra, root in list(outputs.items())[1:]:
+                opened.name(f"{name}.{extra}", root)
+        for task in result.conflicts:
+            note(f"warning: trusted executors disagree about task {task}; it was run again here")
+        value = {
+            "run": result.run,
+            "output": first,
+            "outputs": outputs,
+            "tasks": result.tasks,
+            "executed": result.executed,
+            "reused": result.reused,
+            "bytes_moved": result.bytes_moved,
+            "seconds": round(result.seconds, 3),
+        }
+        out.result(value, lines({**value, "bytes_moved": size(result.bytes_moved), "seconds": result.seconds}))
+
+
+def verify(
+    ref: Annotated[str, typer.Argument(metavar="RUN", help="A run's CID, or the name or CID of what a run gave.")],
+    full: Annotated[bool, typer.Option("--full", help="Run every task again.")] = False,
+    sample: Annotated[int | None, typer.Option("--sample", min=1, metavar="N", help="Run N drawn tasks again.")] = None,
+    detect: Annotated[
+        str | None, typer.Option("--detect", metavar="D", help="Draw enough to find a wrong share D, such as 1%. Default: 5%.")
+    ] = None,
+    confidence: Annotated[str, typer.Option("--confidence", metavar="C", help="How surely --detect finds it.")] = "99%",
+    home: HomeOption = None,
+    store: StoreOption = None,
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Check a run: its structure, then tasks run again from their recorded inputs alone. Writes a signed attestation."""
+    from cid_store.errors import UsageError
+    from codata.show import run_of
+    from codata.verify.sample import Sampling, parse_share
+    from codata.verify.verify import verify as check
+    from codata_cli.progress import progress
+
+    if sum((full, sample is not None, detect is not None)) > 1:
+        raise UsageError("--full, --sample and --detect exclude each other")
+    chosen = Sampling(full, sample, None if full or sample else parse_share(detect or "5%"), parse_share(confidence))
+    with session(home, json, store) as (opened, out), executor(workers, None, None) as where:
+        with progress(json) as shown:
+            found = check(opened, run_of(opened, ref), chosen, where, shown)
+        wrong = [v for v in found.verdicts if v.word not in ("identical", "equal")]
+        value: dict[str, Any] = {
+            "verdict": found.verdict,
+            "tasks": found.tasks,
+            "checked": found.checked,
+            "attestation": found.attestation,
+            "detects": found.detects,
+        }
+        if found.evidence:
+            value["evidence"] = found.evidence
+        if wrong:
+            value["wrong"] = [{"task": v.task, "stage": v.stage, "verdict": v.word, "evidence": v.evidence} for v in wrong]
+        text = lines({k: v for k, v in value.items() if k != "wrong"})
+        text += "".join(f"\n{v.word}: {v.stage}: task {v.task}: {v.evidence}" for v in wrong[:10])
+        out.result(value, text)
+        return found.exit_code
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="RUN_A")],
+    b: Annotated[str, typer.Argument(metavar="RUN_B")],
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Where two runs part: the first differing task, the first differing rows, the likely cause. Exit code 3 if they do."""
+    from codata.show import run_of
+    from codata.verify.diff import diff as compare
+
+    with session(home, json, store) as (opened, out):
+        found = compare(opened.store, run_of(opened, a), run_of(opened, b))
+        text = "\n".join(t for t in (found.what, found.rows, found.cause and f"likely cause: {found.cause}") if t)
+        out.result(vars(found), text)
+        return 0 if found.same else 3
+
+
+def lineage(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A dataset or a run.")],
+    format_: Annotated[str, typer.Option("--format", "-f", help="text, or mermaid for a graph.")] = "text",
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What a dataset was made from, back to the files: runs, steps, rows in and out, who ran and who verified."""
+    from cid_store.errors import UsageError
+    from codata.lineage import as_mermaid, as_text, trace
+
+    if format_ not in ("text", "mermaid"):
+        raise UsageError(f"there is no format {format_!r}", next_step="use text or mermaid")
+    with session(home, json, store) as (opened, out):
+        found = trace(opened, opened.resolve(ref))
+        out.result({"runs": [r.to_value() for r in found]}, as_mermaid(found) if format_ == "mermaid" else as_text(found))
+
+
+def jobs(
+    steps: Annotated[bool, typer.Option("--steps", help="List the steps and their parameters instead.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """The ready-made jobs, or every step with its parameters."""
+    from codata.catalogue import ready_jobs, step_list
+
+    rows = step_list() if steps else ready_jobs()
+    if steps:
+        text = "\n\n".join(f"{r['name']} (version {r['version']}, {r['kind']})\n  {r['about']}\n  {r['parameters']}" for r in rows)
+    else:
+        text = table(["job", "what it does"], [(r["name"], r["about"]) for r in rows])
+    Output(json).result({"steps" if steps else "jobs": rows}, text)
+
+

@@ -1,0 +1,35 @@
+"""What a home keeps, and letting go of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from cid_store.cid import CID
+from cid_store.errors import BlockNotFound, UsageError
+from cid_store.pins import GcReport
+from cid_store.stores.local import LocalStore
+from codata.closure import closure
+from codata.home import Home
+
+
+def collect(home: Home, *, dry_run: bool = False) -> GcReport:
+    """Delete what belongs to no pin, no name and no attestation of a kept run."""
+    return home.keeper.gc(_kept(home), dry_run=dry_run)
+
+
+def _kept(home: Home) -> Iterator[CID]:
+    roots = {pin.cid for pin in home.keeper.pins()} | set(home.names().values())
+    roots |= {a for root in list(roots) for a in home.attestations(root)}
+    for root in sorted(roots):
+        # A pin may wait for blocks that are still to come, and a part of it may be damaged: what is here of it stays.
+        kept = closure(home.store, [root])
+        with suppress(BlockNotFound):
+            yield from kept
+
+
+def local(home: Home) -> LocalStore:
+    """The home's store where it is a local one; raises `UsageError`."""
+    if not isinstance(home.store, LocalStore):
+        raise UsageError(f"{home.store} can't be checked from here", next_step="use a local store")
+    return home.store

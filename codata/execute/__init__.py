@@ -1,0 +1,1 @@
+"""Execution: `perform` is all that runs a task; executors decide where."""

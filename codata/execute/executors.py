@@ -1,0 +1,167 @@
+"""Executors: where a stage's tasks run. Each gives Dask a graph whose keys are task CIDs; only CIDs pass through it.
+
+`dask._task_spec` is private and is used here alone.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import cached_property
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from cid_store.cid import CID
+from codata.errors import TaskFailed, UsageError
+from codata.execute.worker import Outcome, set_up, work
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+Report = Callable[[Outcome], None]
+
+
+class Executor(ABC):
+    """Runs tasks that do not depend on each other."""
+
+    @abstractmethod
+    def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
+        """Run each task of the store at `url`; call `report` in this thread as each ends, in any order."""
+
+    def close(self) -> None:
+        """Release processes and connections."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _graph(tasks: Sequence[CID], url: str, executor: str) -> dict[str, Any]:
+    from dask._task_spec import Task as Node
+
+    return {str(cid): Node(str(cid), work, url, str(cid), executor) for cid in tasks}
+
+
+class Embedded(Executor):
+    """Dask on this machine: in this process for a single task or worker, else in worker processes made on first need."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or available_cores()
+
+    def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
+        """Run the stage; a worker process that dies fails the task it had, after one more try alone."""
+        from dask.callbacks import Callback
+        from dask.local import get_sync
+
+        done: set[str] = set()
+
+        def posttask(key: str, result: Outcome, *_: object) -> None:
+            done.add(key)
+            report(result)
+
+        def left() -> list[CID]:
+            return [cid for cid in tasks if cid not in done]
+
+        with Callback(posttask=posttask):
+            if self.workers == 1 or len(tasks) == 1:
+                get_sync(_graph(tasks, url, executor), [str(c) for c in tasks])
+                return
+            try:
+                self._get(left(), url, executor)
+            except BrokenProcessPool:
+                self._retry(left(), url, executor, report)
+
+    def _get(self, tasks: Sequence[CID], url: str, executor: str) -> None:
+        from dask.multiprocessing import get
+
+        get(  # type: ignore[no-untyped-call]
+            _graph(tasks, url, executor), [str(c) for c in tasks], pool=self._pool, optimize_graph=False, chunksize=1
+        )
+
+    def _retry(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
+        """After a worker died: one task at a time, so that the one which kills its worker is known."""
+        for cid in tasks:
+            self.close()
+            try:
+                self._get([cid], url, executor)
+            except BrokenProcessPool:
+                error = TaskFailed(
+                    f"the worker process of task {cid} died twice, most likely for want of memory",
+                    cid=cid,
+                    next_step="use fewer workers (--workers), or a machine with more memory, and run it again",
+                )
+                report(Outcome(cid, error=error))
+
+    @cached_property
+    def _pool(self) -> ProcessPoolExecutor:
+        # Spawned, not forked: the libraries have threads. Each worker is one core's worth of Polars.
+        threads = str(max(1, available_cores() // self.workers))
+        settings = {"POLARS_MAX_THREADS": threads, "OMP_NUM_THREADS": threads}
+        return ProcessPoolExecutor(
+            self.workers, mp_context=get_context("spawn"), initializer=set_up, initargs=(settings,)
+        )
+
+    def close(self) -> None:
+        """End the worker processes."""
+        pool = self.__dict__.pop("_pool", None)
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Cluster(Executor):
+    """An existing Dask scheduler whose workers see the same store and have the same packages: machines that trust
+    each other. `tls`: paths of the CA, certificate and key files."""
+
+    def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 30) -> None:
+        if not address.startswith(("tcp://", "tls://")):
+            raise UsageError(f"{address!r} is no scheduler address", next_step="write it as tcp://host:port or tls://…")
+        self.address, self.tls, self.timeout = address, tls, timeout
+
+    @cached_property
+    def _client(self) -> Client:
+        from distributed import Client, Security
+
+        security = None
+        if self.tls:
+            ca, cert, key = self.tls
+            security = Security(  # type: ignore[no-untyped-call]
+                tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True
+            )
+        try:
+            return Client(self.address, security=security, timeout=self.timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+        except (OSError, TimeoutError) as e:
+            raise TaskFailed(
+                f"no Dask scheduler answers at {self.address}: {e}",
+                next_step="start one with `dask scheduler`, or run without --cluster",
+            ) from None
+
+    def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
+        """Run the stage on the cluster; a lost worker's tasks are run again by Dask."""
+        from distributed import as_completed
+
+        keys = [str(c) for c in tasks]
+        futures = self._client.get(_graph(tasks, url, executor), keys, sync=False)  # type: ignore[no-untyped-call]
+        for future in as_completed(futures, raise_errors=False):  # type: ignore[no-untyped-call]
+            if future.status == "finished":
+                report(future.result())
+            else:
+                cid = CID(future.key)
+                error = TaskFailed(f"task {cid} failed on the cluster: {future.exception()}", cid=cid)
+                report(Outcome(cid, error=error))
+            future.release()
+
+    def close(self) -> None:
+        """Leave the cluster; it goes on."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

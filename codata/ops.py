@@ -1,0 +1,144 @@
+"""Operations: what a task can name.
+
+An operation is a pure function of its parameters and the bytes of its inputs. It is registered under a name and a
+version; its result changes only with the version. The engines that it declares (libraries whose version may show in the
+bytes) enter every task that names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cid_store.cid import CID
+from codata.errors import ParameterError, UnknownStep
+from codata.records.fields import Value
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from cid_store.unixfs import FileReader
+    from codata.records.receipt import Output
+
+
+class Params(BaseModel):
+    """Base of every parameter model: nothing unknown is accepted, nothing changes after it is checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+Inputs = Mapping[str, Sequence[CID]]
+Outputs = Mapping[str, "Output"]
+P = TypeVar("P", bound=Params)
+
+
+class Context(Protocol):
+    """What an operation may touch: the bytes of its inputs, and the store for what it makes."""
+
+    def table(self, cid: CID) -> pa.Table:
+        """A part as a canonical table, memory-mapped where the store can."""
+        ...
+
+    def batch(self, cid: CID, index: int) -> pa.RecordBatch:
+        """One batch of a partition file; the others are not read."""
+        ...
+
+    def node(self, cid: CID) -> Value:
+        """A DAG-CBOR value."""
+        ...
+
+    def file(self, cid: CID) -> FileReader:
+        """A file's bytes by random access."""
+        ...
+
+    def put_table(self, table: pa.Table) -> Output:
+        """Keep a table as a part, with its logical hash and candidate cuts."""
+        ...
+
+    def put_batches(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Output:
+        """Keep a partition file: one record batch per partition, in order."""
+        ...
+
+    def put_node(self, value: Value) -> Output:
+        """Keep a DAG-CBOR value."""
+        ...
+
+    def items(self, cid: CID) -> Iterator[Value]:
+        """The items of a long list."""
+        ...
+
+    def put_list(self, items: Iterable[Value]) -> Output:
+        """Keep a long list as pages."""
+        ...
+
+
+@dataclass(frozen=True)
+class Operation(Generic[P]):
+    """A registered function: `run(context, params, inputs) -> outputs by name`."""
+
+    name: str
+    version: int
+    engines: tuple[str, ...]
+    params: type[P]
+    run: Callable[[Context, P, Inputs], Outputs]
+
+
+_OPERATIONS: dict[tuple[str, int], Operation[Any]] = {}
+
+
+def op(
+    name: str, *, version: int, params: type[P], engines: tuple[str, ...] = ("pyarrow",)
+) -> Callable[[Callable[[Context, P, Inputs], Outputs]], Operation[P]]:
+    """Register a function as operation `name`; the decorated name becomes the `Operation`."""
+
+    def register(run: Callable[[Context, P, Inputs], Outputs]) -> Operation[P]:
+        operation = Operation(name, version, engines, params, run)
+        _OPERATIONS[name, version] = operation
+        return operation
+
+    return register
+
+
+def find(name: str, version: int) -> Operation[Any]:
+    """The operation of this name and version; raises `UnknownStep`."""
+    load()
+    try:
+        return _OPERATIONS[name, version]
+    except KeyError:
+        raise UnknownStep(f"operation {name!r} version {version} is not known here") from None
+
+
+@cache
+def load() -> None:
+    """Import everything that registers operations or steps: our own modules, then those that packages offer."""
+    for module in ("codata.plan.rows", "codata.plan.seal", "codata.plan.limit", "codata.plan.importing"):
+        importlib.import_module(module)
+    for entry in importlib.metadata.entry_points(group="codata.steps"):
+        entry.load()
+
+
+@cache
+def engine_version(name: str) -> str:
+    """The installed version of an engine, as it enters tasks; "" where it is not installed."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def check_params(model: type[P], raw: object, what: str, context: dict[str, Any] | None = None) -> P:
+    """`raw` as the model `model`; raises `ParameterError` that names every wrong parameter of `what`."""
+    try:
+        return model.model_validate(raw, context=context)
+    except ValidationError as e:
+        wrong = "; ".join(
+            f"{'.'.join(str(p) for p in err['loc']) or 'parameters'}: {err['msg'].lower()}" for err in e.errors()
+        )
+        known = ", ".join(model.model_fields) or "none"
+        raise ParameterError(f"{what}: {wrong}", next_step=f"the parameters of {what} are: {known}") from None

@@ -1,0 +1,238 @@
+"""Import steps: source files to rows, as tasks with receipts, so that a dropped row can be found.
+
+A big file is split in ranges, small files are grouped. Each range is scanned once: the scan reports the types that its
+values suggest and, hopefully, the rows under just these types. Types are merged over the whole input; only where they
+came out differently is a range read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cid_store.cid import CID
+from codata import ingest
+from codata.errors import BadRecord
+from codata.ingest import types as lattice
+from codata.ingest import types_record
+from codata.ingest.base import Options, Range
+from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.plan.stage import Part, Parts, Planner, Results, Stage
+from codata.records.receipt import Output
+from codata.records.source import Source, SourceFile
+from codata.steps import ImportStep, step
+from codata.table.types import canonical_schema, schema_from_value, schema_to_value
+
+RANGE = 32 * 1024 * 1024
+"""Bytes. A file above this is read in ranges of about this size."""
+
+GROUP = 16 * 1024 * 1024
+"""Bytes of small files that one task reads at most."""
+
+MEAN_GROUP = 256
+"""Files. A group ends with a file whose CID says so, so that a new file regroups only its neighbours."""
+
+
+class ImportParams(Params):
+    """How the files are read; see `codata add --help`. `declared`: the columns that a schema file fixes."""
+
+    declared: list[Any] = []
+    delimiter: str | None = None
+    quote: str = '"'
+    header: bool = True
+
+    def declared_schema(self) -> pa.Schema:
+        """The declared columns, none where nothing is declared."""
+        return schema_from_value(self.declared) if self.declared else pa.schema([])
+
+    def options(self, name: str) -> Options:
+        """These as the formats take them."""
+        return Options(name, self.declared_schema(), self.delimiter, self.quote, self.header)
+
+
+class SplitParams(ImportParams):
+    """The format that decides where ranges can begin."""
+
+    format: str
+
+
+class ScanParams(SplitParams):
+    """`paths`: one for each input file where rows show them, else empty. `start`, `stop`: a range of the one file."""
+
+    paths: list[str] = []
+    start: int | None = None
+    stop: int | None = None
+
+
+class ReadParams(ScanParams):
+    """`columns`: the final schema."""
+
+    columns: list[Any]
+
+
+@op("import/split", version=1, params=SplitParams)
+def split(ctx: Context, params: SplitParams, inputs: Inputs) -> Outputs:
+    """The ranges of one big file."""
+    (file,) = inputs["source"]
+    found = ingest.by_name(params.format).split(ctx.file(file), params.options(file), RANGE)
+    return {"out": ctx.put_list([r.start, r.end] for r in found)}
+
+
+@op("import/scan", version=1, params=ScanParams)
+def scan(ctx: Context, params: ScanParams, inputs: Inputs) -> Outputs:
+    """Types and rows of some files or of a range of one. `0`, `1`… are parts, where all have the same types."""
+    format_ = ingest.by_name(params.format)
+    found: list[lattice.Types] = []
+    out: dict[str, Output] = {}
+    held: list[pa.Table] = []
+    for name, source, range_ in _stretches(ctx, params, inputs["source"]):
+        for one in format_.scan(source, range_, params.options(name)):
+            found.append(one.types)
+            held.append(one.table)
+            if sum(t.nbytes for t in held) > RANGE:
+                _flush(ctx, held, out)
+    _flush(ctx, held, out)
+    if not found:
+        found.append(lattice.Types((), 0))
+    merged = lattice.merge_types(found)
+    same = all(t.columns and _plain(t, params) == _plain(found[0], params) for t in found)
+    node = ctx.put_node({"types": types_record.to_value(merged), "whole": same})
+    return {"types": node, **(out if same else {})}
+
+
+@op("import/read", version=1, params=ReadParams)
+def read(ctx: Context, params: ReadParams, inputs: Inputs) -> Outputs:
+    """The rows of some files or of a range of one under the final schema, as parts `0`, `1`…"""
+    format_, schema = ingest.by_name(params.format), schema_from_value(params.columns)
+    out: dict[str, Output] = {}
+    held: list[pa.Table] = []
+    for name, source, range_ in _stretches(ctx, params, inputs["source"]):
+        for table in format_.read(source, range_, schema, params.options(name)):
+            held.append(table)
+            if sum(t.nbytes for t in held) > RANGE:
+                _flush(ctx, held, out)
+    _flush(ctx, held or [schema.empty_table()], out)
+    return out
+
+
+def _plain(types: lattice.Types, params: ScanParams) -> pa.Schema:
+    return lattice.plain_schema(types, params.declared_schema())
+
+
+def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterator[tuple[str, Any, Range]]:
+    format_ = ingest.by_name(params.format)
+    if params.paths and len(params.paths) != len(files):
+        raise BadRecord("an import task names another number of paths than of files")
+    for i, cid in enumerate(files):
+        source = ctx.file(cid)
+        name = params.paths[i] if params.paths else cid
+        if params.start is not None and params.stop is not None:
+            yield name, source, Range(params.start, params.stop)
+        else:
+            for range_ in format_.split(source, params.options(name), RANGE):
+                yield name, source, range_
+
+
+def _flush(ctx: Context, held: list[pa.Table], out: dict[str, Output]) -> None:
+    if held and all(t.schema == held[0].schema for t in held):
+        out[str(len(out))] = ctx.put_table(pa.concat_tables(held))
+    held.clear()
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What one scan task reads."""
+
+    files: tuple[SourceFile, ...]
+    range: tuple[int, int] | None = None
+
+
+class _Import(ImportStep):
+    """Read source files of one format into rows, in the order of the source."""
+
+    version = 1
+    params = ImportParams
+    format: Literal["parquet", "arrow", "csv", "jsonl", "text", "files"]
+
+    def plan(self, params: ImportParams, source: CID, planner: Planner) -> Generator[Stage, Results, Parts]:
+        """Split, scan, and read again what was scanned under other types than the whole has."""
+        work = yield from self._work(params, source, planner)
+        tasks = tuple(self._task(planner, "import/scan", params, w) for w in work)
+        scans = (yield Stage(f"import: scan {self.format}", tasks)) if tasks else ()
+        nodes = [planner.node(r.out["types"].cid) for r in scans]
+        found = [types_record.from_value(n["types"]) for n in nodes if isinstance(n, dict)]
+        declared = params.declared_schema()
+        merged = lattice.merge_types(found)
+        schema = canonical_schema(lattice.to_schema(merged, declared))
+        again = [
+            i
+            for i, (node, types) in enumerate(zip(nodes, found, strict=True))
+            if types.rows
+            and not (isinstance(node, dict) and node["whole"] and self._same(types, declared, schema))
+        ]
+        reads = tuple(
+            self._task(planner, "import/read", params, work[i], columns=schema_to_value(schema)) for i in again
+        )
+        results = (yield Stage(f"import: read {self.format}", reads)) if reads else ()
+        good = {i: r.out for i, r in zip(again, results, strict=True)}
+        parts: list[Part] = []
+        for i, receipt in enumerate(scans):
+            out = good.get(i, receipt.out)
+            if found[i].rows:
+                parts += [Part.of(out[str(k)]) for k in range(len(out) - ("types" in out))]
+        return Parts(schema, tuple(p for p in parts if p.rows))
+
+    @staticmethod
+    def _same(types: lattice.Types, declared: pa.Schema, schema: pa.Schema) -> bool:
+        return bool(canonical_schema(lattice.plain_schema(types, declared)) == schema)
+
+    def _task(self, planner: Planner, name: str, params: ImportParams, work: _Work, **more: Any) -> Any:
+        raw = params.model_dump() | {"format": self.format} | more
+        if self.format == "files":
+            raw["paths"] = [f.path for f in work.files]
+        if work.range:
+            raw["start"], raw["stop"] = work.range
+        return planner.task(name, 1, raw, source=[f.cid for f in work.files])
+
+    def _work(
+        self, params: ImportParams, source: CID, planner: Planner
+    ) -> Generator[Stage, Results, list[_Work]]:
+        files = list(Source.load(planner.store, source).entries(planner.store))
+        big = [f for f in files if f.size > RANGE and self.format != "files"]
+        raw = params.model_dump() | {"format": self.format}
+        tasks = tuple(planner.task("import/split", 1, raw, source=[f.cid]) for f in big)
+        results = (yield Stage("import: split big files", tasks)) if tasks else ()
+        ranges = {
+            f.cid: [(r[0], r[1]) for r in planner.items(receipt.out["out"].cid) if isinstance(r, list)]
+            for f, receipt in zip(big, results, strict=True)
+        }
+        work: list[_Work] = []
+        group: list[SourceFile] = []
+        for file in files:
+            alone = file.size > GROUP
+            if group and (alone or sum(f.size for f in group) + file.size > GROUP):
+                work.append(_Work(tuple(group)))
+                group = []
+            if file.cid in ranges:
+                work += [_Work((file,), r) for r in ranges[file.cid]]
+            elif alone:
+                work.append(_Work((file,)))
+            else:
+                group.append(file)
+                if int.from_bytes(file.cid.digest[:4], "big") < (1 << 32) // MEAN_GROUP:
+                    work.append(_Work(tuple(group)))
+                    group = []
+        if group:
+            work.append(_Work(tuple(group)))
+        return work
+
+
+def _register() -> None:
+    for name in ingest.NAMES:
+        step(type(f"Import{name.title()}", (_Import,), {"name": f"import.{name}", "format": name, "__doc__": _Import.__doc__}))
+
+
+_register()

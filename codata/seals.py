@@ -1,0 +1,52 @@
+"""Sealing receipts: one signature over a batch, an inclusion proof for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cid_store import Store
+from cid_store.cid import CID
+from codata import identity, merkle
+from codata.errors import FalseClaim
+from codata.home import Home, Sealed
+from codata.records.run import RunRow
+from codata.records.seal import Seal
+
+CONTEXT: Final = "codata/seal/1"
+BATCH: Final = 256
+"""Receipts in one seal at most: a killed run loses the proofs of fewer than these."""
+
+
+def make(home: Home, receipts: Sequence[CID]) -> CID:
+    """Seal receipts of this home's identity, in this order; returns the seal."""
+    root, proofs = merkle.tree([merkle.leaf_hash(r.binary) for r in receipts])
+    me = home.identity
+    claim = _claim(me.did, len(receipts), root)
+    seal = Seal(me.did, len(receipts), root, me.sign(CONTEXT, claim)).save(home.store)
+    home.seal((r, Sealed(seal, i, path)) for i, (r, path) in enumerate(zip(receipts, proofs, strict=True)))
+    return seal
+
+
+def _claim(executor: str, count: int, root: bytes) -> dict[str, str | int | bytes]:
+    return {"executor": executor, "count": count, "root": root}
+
+
+class Checker:
+    """Checks rows of a run against their seals; each seal's signature once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._good: dict[CID, Seal] = {}
+
+    def executor(self, row: RunRow) -> str:
+        """The DID whose seal covers the row's receipt; raises `FalseClaim`."""
+        seal = self._good.get(row.seal)
+        if seal is None:
+            seal = Seal.load(self._store, row.seal)
+            identity.verify(seal.executor, CONTEXT, dict(_claim(seal.executor, seal.count, seal.root)), seal.signature)
+            self._good[row.seal] = seal
+        leaf = merkle.leaf_hash(row.receipt.binary)
+        if merkle.root_from(leaf, row.index, seal.count, row.proof) != seal.root:
+            raise FalseClaim(f"receipt {row.receipt} is not in the seal {row.seal}", cid=row.receipt)
+        return seal.executor

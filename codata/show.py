@@ -1,0 +1,164 @@
+"""What a CID is, for people and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from cid_store.cid import CID, CODEC_NAMES
+from cid_store.errors import UsageError
+from codata.dataset import Dataset
+from codata.home import Home
+from codata.records.base import kind_of
+from codata.records.job import Job
+from codata.records.manifest import Manifest
+from codata.records.receipt import Receipt
+from codata.records.run import Run
+from codata.records.task import Task
+
+_SHARDS = 20  # shown to people; JSON has all
+_CELL = 60
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A description in both forms."""
+
+    value: dict[str, Any]
+    text: str
+
+
+def dataset_of(home: Home, ref: str) -> CID:
+    """The dataset of a REF: itself, or the one output of a run. Raises `UsageError`."""
+    cid = home.resolve(ref)
+    kind = kind_of(home.store, cid)
+    if kind == Manifest.kind:
+        return cid
+    if kind == Run.kind:
+        outputs = Run.load(home.store, cid).outputs
+        if len(outputs) == 1:
+            return next(iter(outputs.values()))
+        raise UsageError(f"run {cid} has the outputs {', '.join(outputs)}", next_step="name one by its CID")
+    raise UsageError(f"{ref} is no dataset but {kind or CODEC_NAMES.get(cid.codec, 'a block')}", cid=cid)
+
+
+def run_of(home: Home, ref: str) -> CID:
+    """The run of a REF: itself, or the last run here that gave it. Raises `UsageError`."""
+    cid = home.resolve(ref)
+    if kind_of(home.store, cid) == Run.kind:
+        return cid
+    runs = home.runs(cid)
+    if not runs:
+        raise UsageError(f"{ref} is no run, and no run here gave it", cid=cid, next_step="`codata car import` its run")
+    return runs[-1]
+
+
+def show(home: Home, cid: CID) -> Shown:
+    """Describe a block by its kind."""
+    kind = kind_of(home.store, cid)
+    if kind == Manifest.kind:
+        return _dataset(home, cid)
+    if kind == Run.kind:
+        return _run(home, cid)
+    if kind == Job.kind:
+        return _job(home, cid)
+    return _block(home, cid, kind)
+
+
+def _dataset(home: Home, cid: CID) -> Shown:
+    found = Dataset(home.store, cid)
+    columns = [{"name": f.name, "type": str(f.type)} for f in found.schema]
+    shards = [{"cid": s.cid, "rows": s.rows, "bytes": s.size, "hash": s.hash.hex()} for s in found.shards]
+    value = {
+        "kind": "dataset",
+        "cid": cid,
+        "rows": found.rows,
+        "bytes": found.manifest.size,
+        "columns": columns,
+        "shards": shards,
+        "runs": home.runs(cid),
+    }
+    text = [f"dataset {cid}", f"{found.rows} rows, {found.manifest.size} bytes, {len(shards)} shards", "", "columns"]
+    text += [f"  {c['name']}: {c['type']}" for c in columns]
+    text += ["", "shards"] + [f"  {s['cid']}  {s['rows']} rows" for s in shards[:_SHARDS]]
+    if len(shards) > _SHARDS:
+        text.append(f"  and {len(shards) - _SHARDS} more (--json lists all)")
+    if value["runs"]:
+        text += ["", "made by"] + [f"  run {run}" for run in home.runs(cid)]
+    return Shown(value, "\n".join(text))
+
+
+def _run(home: Home, cid: CID) -> Shown:
+    store = home.store
+    record = Run.load(store, cid)
+    steps: dict[str, dict[str, int]] = {}
+    executors: set[str] = set()
+    for row in record.entries(store):
+        receipt = Receipt.load(store, row.receipt)
+        task = Task.load(store, row.task)
+        names = [c["step"] for c in task.params["steps"]] if task.step == "rows" else [task.step]  # type: ignore[union-attr,index,call-overload]
+        entry = steps.setdefault(" + ".join(map(str, names)), {"tasks": 0, "rows": 0, "cpu_us": 0})
+        entry["tasks"] += 1
+        entry["rows"] += sum(o.rows for o in receipt.out.values())
+        entry["cpu_us"] += receipt.cost.cpu_us
+        executors.add(receipt.executor)
+    value = {
+        "kind": "run",
+        "cid": cid,
+        "job": record.job,
+        "inputs": dict(record.inputs),
+        "outputs": dict(record.outputs),
+        "tasks": record.count,
+        "steps": [{"name": k, **v} for k, v in steps.items()],
+        "coordinator": record.coordinator,
+        "executors": sorted(executors),
+        "attestations": home.attestations(cid),
+    }
+    text = [f"run {cid}", f"job {record.job}"]
+    text += [f"input {n}: {c}" for n, c in record.inputs.items()]
+    text += [f"output {n}: {c}" for n, c in record.outputs.items()]
+    text += ["", f"{'work':<44} {'tasks':>6} {'rows out':>10} {'CPU s':>8}"]
+    text += [f"{k[:44]:<44} {v['tasks']:>6} {v['rows']:>10} {v['cpu_us'] / 1e6:>8.2f}" for k, v in steps.items()]
+    text += ["", f"coordinator {record.coordinator}"] + [f"executor {e}" for e in sorted(executors)]
+    text += [f"attestation {a}" for a in home.attestations(cid)] or ["no attestation is known here: codata verify"]
+    return Shown(value, "\n".join(text))
+
+
+def _job(home: Home, cid: CID) -> Shown:
+    record = Job.load(home.store, cid)
+    value = {"kind": "job", "cid": cid, **record.to_value()}
+    text = [f"job {cid}", f"inputs: {', '.join(record.inputs)}"]
+    for i, step in enumerate(record.steps):
+        text.append(f"  {i + 1}. {step.step} version {step.version}: {dict(step.params)}")
+    text += [f"output {n}: {r.to_value()}" for n, r in record.outputs.items()]
+    return Shown(value, "\n".join(text))
+
+
+def _block(home: Home, cid: CID, kind: str | None) -> Shown:
+    from cid_store.codecs import dag_cbor, dag_json
+
+    data = home.store.get(cid)
+    codec = CODEC_NAMES.get(cid.codec, hex(cid.codec))
+    value: dict[str, Any] = {"kind": kind or codec, "cid": cid, "bytes": len(data)}
+    text = f"{kind or codec} {cid}, {len(data)} bytes"
+    if codec == "dag-cbor":
+        text += "\n" + dag_json.encode(dag_cbor.decode(data)).decode()
+    return Shown(value, text)
+
+
+def table_text(table: pa.Table) -> str:
+    """Rows in columns, long values cut short."""
+    cells = [[_cell(v) for v in row.values()] for row in table.to_pylist()]
+    grid = [list(table.schema.names), *cells]
+    widths = [max(len(row[i]) for row in grid) for i in range(table.num_columns)]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in grid)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else repr(value)
+    text = text[: 2 * _CELL].encode("unicode_escape").decode() if any(c < " " for c in text[: 2 * _CELL]) else text
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
