@@ -11,6 +11,9 @@ from codata_cli.common import ClusterOption, HomeOption, JsonOption, StoreOption
 from codata_cli.output import Output, lines, size, table
 
 
+_KINDS = {"manifest/1": "dataset", "run/1": "run", "job/1": "job", "source/1": "source"}
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(add)
@@ -97,7 +100,7 @@ def list_names(home: HomeOption = None, store: StoreOption = None, json: JsonOpt
                 {
                     "name": name,
                     "cid": root,
-                    "kind": kind.split("/")[0] if kind else ("block" if held else "missing"),
+                    "kind": _KINDS.get(kind, kind) if kind else ("block" if held else "missing"),
                     "rows": manifest.rows if manifest else None,
                     "bytes": manifest.size if manifest else None,
                 }

@@ -46,6 +46,9 @@ def _run(arguments: list[str]) -> int:
         result = app(arguments, prog_name="codata", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except _ParserError as e:
+        if type(e).__name__ == "NoArgsIsHelpError":
+            output.note(str(getattr(e, "message", e)))
+            return 2
         output.error(_usage(e), as_json=as_json)
         return 2
     except (typer.Abort, KeyboardInterrupt):
