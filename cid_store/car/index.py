@@ -13,6 +13,7 @@ from typing import BinaryIO, Final, NamedTuple
 
 from cid_store import multihash, varint
 from cid_store.car.errors import BadIndex
+from cid_store.car.sink import write_all
 from cid_store.car.source import Source
 from cid_store.cid import CID
 from cid_store.errors import DecodeError, UsageError
@@ -67,7 +68,7 @@ def write_index(file: BinaryIO, entries: Iterable[IndexEntry], codec: int = MULT
             parts += [_CODE.pack(code), *_sorted_body(by_code[code])]
     else:
         parts += _sorted_body(by_code[0])
-    return sum(file.write(part) for part in parts)
+    return sum(write_all(file, part) for part in parts)
 
 
 def _sorted_body(entries: list[IndexEntry]) -> list[bytes]:
@@ -92,6 +93,10 @@ class Index:
     def __init__(self, source: Source, start: int = 0) -> None:
         self._source = source
         self._at = start
+        if start >= source.size:
+            raise BadIndex(
+                f"the index is said to begin at {start}, after the end of the file at {source.size}"
+            )
         head = source.read_at(start, 9)
         try:
             self.codec, width = varint.decode(head)

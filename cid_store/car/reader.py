@@ -51,7 +51,7 @@ class CarReader:
         self._index = self._open_index()
 
     def blocks(self, verify: bool = True) -> Iterator[Block]:
-        """The blocks in file order, proven if `verify`. Raises `CorruptBlock` and the kinds of `car.errors`."""
+        """The blocks in file order, proven if `verify`. Raises `CorruptBlock` and what `car.errors` names."""
         blocks = iter_blocks(self._forward(CHUNK), self._end, zero_is_end=self._zero_is_end)
         # On one thread: with SHA-256 in hardware a second one gave nothing, and reading costs a fifth of it.
         return (block.check() for block in blocks) if verify else blocks

@@ -133,7 +133,9 @@ def cursor(source: Source, offset: int, end: int, chunk: int = CHUNK) -> Input:
 
     def read(size: int) -> bytes:
         nonlocal at
-        piece = source.read_at(at, max(0, min(size, chunk, end - at)))
+        if at >= end:
+            return b""
+        piece = source.read_at(at, min(size, chunk, end - at))
         at += len(piece)
         return piece
 

@@ -13,6 +13,7 @@ from cid_store.car.errors import NotSeekable, SectionTooLarge
 from cid_store.car.format import MAX_SECTION, PAYLOAD_START, PRAGMA, HeaderV2, encode_header, section_head
 from cid_store.car.index import MULTIHASH_INDEX_SORTED, entries_of, write_index
 from cid_store.car.reader import open_car
+from cid_store.car.sink import write_all
 from cid_store.cid import CID
 
 
@@ -29,7 +30,7 @@ class PayloadWriter:
 
     def __init__(self, file: BinaryIO, roots: Sequence[CID]) -> None:
         self._file = file
-        self.size = _write(file, encode_header(roots))
+        self.size = write_all(file, encode_header(roots))
         self.blocks = 0
 
     def add(self, block: Block) -> int:
@@ -40,7 +41,7 @@ class PayloadWriter:
                 f"block {block.cid} is {len(block.data)} bytes; a section has at most {MAX_SECTION}",
                 cid=block.cid,
             )
-        self.size += _write(self._file, head) + _write(self._file, block.data)
+        self.size += write_all(self._file, head) + write_all(self._file, block.data)
         self.blocks += 1
         return offset
 
@@ -83,7 +84,7 @@ def write_car_v2(
             "a CARv2 is written to a file that can seek", next_step="write a CARv1, or to a file"
         )
     start = file.tell()
-    _write(file, PRAGMA + HeaderV2(PAYLOAD_START, 0, 0).encode())
+    write_all(file, PRAGMA + HeaderV2(PAYLOAD_START, 0, 0).encode())
     payload = PayloadWriter(file, roots)
     places: list[tuple[CID, int]] = []
     complete = True
@@ -94,7 +95,7 @@ def write_car_v2(
     indexed = 0 if index is None else write_index(file, entries_of(places), index)
     header = HeaderV2(PAYLOAD_START, payload.size, end if indexed else 0, bool(indexed) and complete)
     file.seek(start + len(PRAGMA))
-    _write(file, header.encode())
+    write_all(file, header.encode())
     file.seek(start + end + indexed)
     return CarSummary(payload.blocks, end + indexed)
 
@@ -120,12 +121,3 @@ def _chosen(blocks: Iterable[Block], duplicates: bool, identity: bool) -> Iterat
                 continue
             seen.add(key)
         yield block
-
-
-def _write(file: BinaryIO, data: bytes | memoryview) -> int:
-    """Write all of `data`: raw files and sockets may take less than they are given."""
-    view = memoryview(data)
-    done = 0
-    while done < len(view):
-        done += file.write(view[done:])
-    return done

@@ -173,6 +173,16 @@ def test_a_v2_is_not_written_to_a_stream() -> None:
         write_car_v2(Pipe(), [], [])  # type: ignore[arg-type]
 
 
+def test_files_that_take_little_at_a_time_get_everything() -> None:
+    class Narrow(io.BytesIO):
+        def write(self, data: object) -> int:
+            return super().write(bytes(data)[:5])  # type: ignore[call-overload]
+
+    out = Narrow()
+    write_car_v2(out, [], raw(b"a" * 100))
+    assert out.getvalue() == car(raw(b"a" * 100), write_car_v2, [])
+
+
 def test_a_stream_is_read_once() -> None:
     reader = open_car(stream(car(raw(b"a"))))
     assert len(list(reader.sections())) == 1
@@ -344,6 +354,7 @@ def test_a_lying_index_misleads_nobody() -> None:
 
 BAD_INDEXES = {
     "empty": b"",
+    "endless format": b"\xff" * 10,
     "unknown format": varint.encode(0x0402) + bytes(20),
     "negative count": varint.encode(0x0400) + struct.pack("<i", -1),
     "a billion buckets": varint.encode(0x0400) + struct.pack("<i", 10**9) + bytes(100),
@@ -362,6 +373,15 @@ def test_bad_indexes_are_named_and_not_needed(index: bytes) -> None:
         read_index(FileSource(io.BytesIO(index)))
     (block,) = raw(b"a")
     with open_car(io.BytesIO(_with_index(car([block], write_car_v2), index))) as reader:
+        assert reader.get(block.cid) == b"a"
+
+
+@pytest.mark.parametrize("offset", [1 << 20, (1 << 63) - 1, (1 << 64) - 1])
+def test_an_index_said_to_lie_beyond_the_file_is_not_needed(offset: int) -> None:
+    (block,) = raw(b"a")
+    data = bytearray(car([block], write_car_v2))
+    data[43:51] = struct.pack("<Q", offset)
+    with open_car(io.BytesIO(bytes(data))) as reader:
         assert reader.get(block.cid) == b"a"
 
 
