@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -44,9 +45,20 @@ def _kernel_pays(size: int) -> bool:
     """Whether to use the kernel: it runs here, and is soon worth compiling. A forced one always is."""
     global _seen
     _seen += size  # a race between threads loses a count, which only delays compiling
-    if host.forced() is not None:
-        return host.forced() == "sha-ni"
-    return _seen >= _WORTH_COMPILING and "sha-ni" in host.kernels()
+    forced = host.forced()
+    wanted = forced == "sha-ni" if forced else _seen >= _WORTH_COMPILING and "sha-ni" in host.kernels()
+    return wanted and _works()
+
+
+@cache
+def _works() -> bool:
+    """Whether the kernel compiles here and hashes right; otherwise `hashlib` serves."""
+    sample = [bytes([i]) * (200 + 7 * i) for i in range(5)]
+    try:
+        found = _interleaved([memoryview(data) for data in sample])
+    except RuntimeError:  # some systems forbid new machine code
+        return False
+    return found == [hashlib.sha256(data).digest() for data in sample]
 
 
 @dataclass(slots=True)

@@ -91,6 +91,17 @@ def test_forcing_what_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> N
         host.chosen()
 
 
+def test_where_nothing_compiles_hashlib_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> bytes:
+        raise RuntimeError("no new machine code")
+
+    monkeypatch.delenv(host.VARIABLE, raising=False)
+    monkeypatch.setattr(kernels, "load", fails)
+    assert kernels._fastest.__wrapped__() is plain.tree_roots
+    monkeypatch.setattr(many, "_interleaved", fails)
+    assert many._works.__wrapped__() is False
+
+
 def test_without_llvmlite_hashlib_serves() -> None:
     program = (
         "import sys; sys.modules['llvmlite'] = None\n"
@@ -114,8 +125,9 @@ def test_sha256_many_equals_hashlib(count: int, forced: str, monkeypatch: pytest
 
 @pytest.mark.skipif("sha-ni" not in host.kernels(), reason="no SHA instructions here")
 def test_sha256_many_uses_the_kernel_once_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+    calls: list[int] = []
     real = many._interleaved
+    assert many._works()
     monkeypatch.delenv(host.VARIABLE, raising=False)
     monkeypatch.setattr(many, "_seen", 0)
     monkeypatch.setattr(many, "_WORTH_COMPILING", 150_000)

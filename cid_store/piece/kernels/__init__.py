@@ -34,7 +34,19 @@ def load(name: host.Kernel) -> TreeRoots:
 
 
 def choose(size: int) -> TreeRoots:
-    """The kernel for a payload of at least `size` bytes."""
-    if size < WORTH_COMPILING and host.forced() is None:
-        return plain.tree_roots
-    return load(host.chosen())
+    """The kernel for a payload of at least `size` bytes. Raises only where one is forced."""
+    forced = host.forced()
+    if forced is not None:
+        return load(forced)
+    return plain.tree_roots if size < WORTH_COMPILING else _fastest()
+
+
+@cache
+def _fastest() -> TreeRoots:
+    """The first kernel that compiles and proves right: some systems forbid new machine code."""
+    for name in host.kernels():
+        try:
+            return load(name)
+        except RuntimeError:
+            continue
+    return plain.tree_roots
