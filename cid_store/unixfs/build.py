@@ -162,4 +162,8 @@ def measure_file(profile: Profile, fd: int, metadata: Metadata = NO_METADATA) ->
 
 
 def _immutable(content: Buffer) -> bytes | memoryview:
-    return bytes(content) if isinstance(content, bytearray) else content
+    # Whoever gets the block keeps it, while the caller may write to its buffer again.
+    if isinstance(content, bytes):
+        return content
+    view = memoryview(content)
+    return view if view.readonly else bytes(view)
