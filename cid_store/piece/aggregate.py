@@ -96,8 +96,7 @@ class Aggregate:
         """Stream the deal's bytes: every payload at its place, zeros between, the index last.
 
         Each payload is hashed as it passes. Raises `CorruptPiece` where it is not its piece's (what was
-        written until
-        then is of no use). Returns the bytes written.
+        written until then is of no use). Returns the bytes written.
         """
         if len(payloads) != len(self.pieces):
             raise UsageError(f"{len(payloads)} payloads for {len(self.pieces)} pieces")

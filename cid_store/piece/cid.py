@@ -1,8 +1,7 @@
 """Piece CIDs of both versions, and what a piece is.
 
-Version 1 holds the root alone. Version 2 (FRC-0069) holds padding, height and root, so that it also
-says how long
-tree and payload are; it can be turned into version 1, never back without the sizes.
+Version 1 holds the root alone. Version 2 (FRC-0069) holds padding, height and root, so that it also says
+how long tree and payload are; it can be turned into version 1, never back without the sizes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """CommP: the commitment of a payload, in one pass and bounded memory.
 
-The payload is cut in chunks of `CHUNK_QUADS`·127 bytes, each a complete subtree. A kernel gives a
-chunk's root; above
-them a stack holds at most one finished subtree per level, as a binary counter holds its digits.
+The payload is cut in chunks of `CHUNK_QUADS`·127 bytes, each a complete subtree. A kernel gives a chunk's
+root; above them a stack holds at most one finished subtree per level, as a binary counter holds its digits.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ _GROUP: Final = 16 * _CHUNK
 class PieceHasher:
     """CommP of bytes as they come: `update` any number of times, then `digest`.
 
-    The result depends on the bytes alone, not on how they were cut, nor on `threads`: how many threads
-    hash (default:
-    the CPUs of this process). One thread means the caller's own. Memory: `threads` + 2 groups of 2 MiB.
-    Not to be
-    shared between threads. Close it, or use it in a `with`, to end its threads early.
+    The result depends on the bytes alone, not on how they were cut, nor on `threads`: how many threads hash
+    (default: the CPUs of this process). One thread means the caller's own. Memory: `threads` + 2 groups of
+    2 MiB. Not to be shared between threads. `expected` bytes are a hint for choosing a kernel. Close it, or
+    use it in a `with`, to end its threads early.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, expected: int = 0) -> None:
         self._threads = _cpus() if threads is None else threads
         if self._threads < 1:
             raise UsageError(f"{threads} threads can't hash", next_step="ask for one thread or more")
+        self._expected = expected
         self._pool: ThreadPoolExecutor | None = None
         self._pending: deque[tuple[Future[bytes], bytearray]] = deque()
         self._free: list[bytearray] = []
@@ -105,7 +104,7 @@ class PieceHasher:
 
     def _flush(self) -> None:
         """Hash the full group, here or in a thread."""
-        tree_roots = kernels.choose(self._size)
+        tree_roots = kernels.choose(max(self._size, self._expected))
         if self._threads == 1:
             _push_all(self._stack, tree_roots(memoryview(self._group), CHUNK_QUADS))
         else:
@@ -129,21 +128,24 @@ class PieceHasher:
         chunk = quads * QUAD
         chunks = -(-self._filled // chunk) if self._size else 1
         rest = bytes(memoryview(self._group)[: self._filled]).ljust(chunks * chunk, b"\0")
-        return kernels.choose(self._size)(memoryview(rest), quads)
+        return kernels.choose(max(self._size, self._expected))(memoryview(rest), quads)
 
 
 def commp(source: str | Path | BinaryIO, threads: int | None = None) -> PieceInfo:
     """The piece of a file, or of what a file object still gives. Raises `StoreError` where it can't be
     read."""
-    with PieceHasher(threads) as hasher:
-        if isinstance(source, (str, Path)):
-            try:
-                with Path(source).open("rb", buffering=0) as stream:
-                    hasher.read_from(stream)
-            except OSError as e:
-                raise StoreError(f"{source} can't be read: {e.strerror}") from e
-        else:
-            hasher.read_from(source)
+    if not isinstance(source, (str, Path)):
+        return _commp(source, threads, 0)
+    try:
+        with Path(source).open("rb", buffering=0) as stream:
+            return _commp(stream, threads, os.fstat(stream.fileno()).st_size)
+    except OSError as e:
+        raise StoreError(f"{source} can't be read: {e.strerror}") from e
+
+
+def _commp(stream: BinaryIO, threads: int | None, expected: int) -> PieceInfo:
+    with PieceHasher(threads, expected) as hasher:
+        hasher.read_from(stream)
         return hasher.digest()
 
 

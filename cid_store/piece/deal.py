@@ -1,8 +1,7 @@
 """Prepare CAR files for deals: their pieces, and a manifest that deal-making tools read.
 
-Each CAR is hashed while it is written. The manifest is a function of the CARs and the arguments alone:
-no times, no
-machine names, the order given.
+Each CAR is hashed while it is written. The manifest is a function of the CARs and the arguments alone: no
+times, no machine names, the order given.
 """
 
 from __future__ import annotations
@@ -114,9 +113,8 @@ def prepare(
     """Write the named CARs into `folder`, hash those and the existing ones, and save the manifest
     beside them.
 
-    Pieces are padded to `piece_size` (padded bytes), or to the least that holds them. `workers` CARs
-    are handled at
-    once. Raises `UsageError` for a bad or repeated name, `InvalidPieceSize` for a CAR too large,
+    Pieces are padded to `piece_size` (padded bytes), or to the least that holds them. `workers` CARs are
+    handled at once. Raises `UsageError` for a bad or repeated name, `InvalidPieceSize` for a CAR too large,
     `StoreError`.
     """
     if workers < 1:

@@ -1,8 +1,7 @@
 """The Merkle tree of a piece: nodes, sizes, and subtrees of zeros.
 
 A tree has leaves of 32 bytes. *Level* 0 are the leaves; a node at level n covers 32·2^n padded bytes.
-Padded bytes are
-what proofs see (128 for every 127 of the payload); sizes are in bytes throughout.
+Padded bytes are what proofs see (128 for every 127 of the payload); sizes are in bytes throughout.
 
 Source: the Filecoin specification, "Piece", and FRC-0069.
 """

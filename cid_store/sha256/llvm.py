@@ -1,9 +1,8 @@
 """The one place that knows llvmlite: types, a few ways to emit code, and compiling it for this very CPU.
 
-Code is emitted as LLVM IR, compiled in process and called through ctypes, which releases the GIL.
-Nothing is written to
-disk or read from there: compiling takes a tenth of a second, and a cache of machine code would have to
-be trusted.
+Code is emitted as LLVM IR, compiled in process and called through ctypes, which releases the GIL. Nothing
+is written to disk or read from there: compiling takes a tenth of a second, and a cache of machine code
+would have to be trusted.
 """
 
 from __future__ import annotations

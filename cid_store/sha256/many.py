@@ -29,9 +29,8 @@ _seen = 0
 def sha256_many(buffers: Sequence[Buffer]) -> list[bytes]:
     """The digest of each buffer (contiguous, any lengths), in order.
 
-    Runs in the calling thread with the GIL released: call it from one thread per core. It pays with
-    four buffers
-    or more of about the same length.
+    Runs in the calling thread with the GIL released: call it from one thread per core. It pays with four
+    buffers or more of about the same length.
     """
     views = [memoryview(buffer).cast("B") for buffer in buffers]
     long = [i for i, view in enumerate(views) if len(view) >= LEAST_BYTES]

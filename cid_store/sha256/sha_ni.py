@@ -1,8 +1,7 @@
 """SHA-256 rounds with the SHA instructions of x86, several messages interleaved.
 
-One message leaves the unit idle while each instruction waits for the one before; four independent ones
-hide that.
-Every function here takes and returns one element per message.
+One message leaves the unit idle while each instruction waits for the one before; four independent ones hide
+that. Every function here takes and returns one element per message.
 
 Source: Intel SDM volume 2 (SHA256RNDS2, SHA256MSG1, SHA256MSG2) and FIPS 180-4.
 """

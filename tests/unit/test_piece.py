@@ -201,3 +201,21 @@ def test_sizes_beyond_a_piece_cid_are_refused() -> None:
         piece_size_of(largest + 1)
     with pytest.raises(InvalidPieceSize):
         PieceInfo(ROOT, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("empty", b""),
+        ("127 zeros", bytes(127)),
+        ("127 each of 00 01 02 03", bytes(i // 127 for i in range(508))),
+        ("the 508 bytes above and 4 zeros", bytes(i // 127 for i in range(508)) + bytes(4)),
+    ],
+)
+def test_the_specification_repeats_what_is_computed(name: str, data: bytes) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "spec" / "piece.md"
+    row = next(line for line in page.read_text().splitlines() if line.startswith(f"| {name} |"))
+    _, _, v1, v2, _ = (cell.strip() for cell in row.split("|"))
+    info = piece(data)
+    assert info.piece_cid_v2 == v2
+    assert v1 in ("", info.piece_cid)

@@ -81,6 +81,14 @@ def test_a_kernel_can_be_forced(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert kernels.choose(0) is kernels.load(host.chosen())
 
 
+def test_small_payloads_compile_nothing_but_use_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(host.VARIABLE, raising=False)
+    kernels._fastest.cache_clear()
+    assert kernels.choose(0) is plain.tree_roots
+    compiled = kernels.choose(kernels.WORTH_COMPILING)
+    assert kernels.choose(0) is compiled
+
+
 def test_forcing_what_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(host.VARIABLE, "abacus")
     with pytest.raises(UsageError, match="no kernel"):

@@ -1,10 +1,8 @@
 """Kernels: from payload bytes to the roots of subtrees of one size.
 
-A kernel is a function `tree_roots(data, quads) -> bytes`: `data` is a whole number of chunks of
-`quads`·127 bytes
-(`quads` a power of two), and the result is one 32-byte root per chunk. All kernels give the same bytes;
-they may be
-called from several threads. `CODATA_KERNEL` (see `cid_store.sha256.host`) forces one.
+A kernel is a function `tree_roots(data, quads) -> bytes`: `data` is a whole number of chunks of `quads`·127
+bytes (`quads` a power of two), and the result is one 32-byte root per chunk. All kernels give the same
+bytes; they may be called from several threads. `CODATA_KERNEL` (see `cid_store.sha256.host`) forces one.
 """
 
 from __future__ import annotations
@@ -38,7 +36,8 @@ def choose(size: int) -> TreeRoots:
     forced = host.forced()
     if forced is not None:
         return load(forced)
-    return plain.tree_roots if size < WORTH_COMPILING else _fastest()
+    compiled = _fastest.cache_info().currsize > 0
+    return _fastest() if compiled or size >= WORTH_COMPILING else plain.tree_roots
 
 
 @cache
