@@ -7,7 +7,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from codata.errors import InvalidSchema
+from codata.errors import InvalidSchema, MalformedInput
 from codata.ingest.base import Options, Scan
 from codata.ingest.conform import conform
 from codata.ingest.observe import columns_of, node_of
@@ -20,7 +20,7 @@ NATIVE_ERRORS: Final = (pa.ArrowException, OSError, MemoryError, UnicodeDecodeEr
 
 def scan_tables(schema: pa.Schema, tables: Iterator[pa.Table], options: Options) -> Iterator[Scan]:
     """A scan of each table; of none, one that carries the file's types."""
-    canonical = canonical_schema(schema)
+    canonical = _canonical(schema, options)
     own = _nodes(canonical, options)
     empty = True
     for table in tables:
@@ -31,8 +31,20 @@ def scan_tables(schema: pa.Schema, tables: Iterator[pa.Table], options: Options)
 
 
 def under(tables: Iterator[pa.Table], schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
-    """Each table under `schema`."""
-    return (conform(table, schema, options.name) for table in tables)
+    """Each table under `schema`; of none, an empty one."""
+    empty = True
+    for table in tables:
+        empty = False
+        yield conform(table, schema, options.name)
+    if empty:
+        yield schema.empty_table()
+
+
+def _canonical(schema: pa.Schema, options: Options) -> pa.Schema:
+    try:
+        return canonical_schema(schema)
+    except UnicodeDecodeError:
+        raise MalformedInput(f"{options.name}: a column's name or time zone is not UTF-8") from None
 
 
 def _scan(table: pa.Table, own: Columns, options: Options) -> Scan:

@@ -23,6 +23,7 @@ from codata.table.buffers import ArrowArray
 name: Final = "csv"
 suffixes: Final = (".csv", ".tsv")
 
+_LF: Final = 0x0A
 _MAX_HEADER: Final = 1024 * 1024
 """Bytes of a header."""
 
@@ -104,6 +105,9 @@ def _header(piece: Piece, dialect: Dialect, options: Options) -> list[str]:
 def _parse(piece: Piece, names: list[str], dialect: Dialect, options: Options) -> pa.Table:
     skip = _first_record(piece, dialect)[1] if piece.at_start and options.header else 0
     data = piece.data[skip:]
+    if len(data) and data[-1] != _LF:
+        # At an unended last line, pyarrow takes an empty field for quoted if the one before it is.
+        data = memoryview(bytes(data) + b"\n")
     if not bytes(data[:_MAX_HEADER]).strip(b"\r\n") and not bytes(data).strip(b"\r\n"):
         return pa.table({n: pa.array([], pa.large_string()) for n in names})
     quoted = dialect.quote is not None and bool((as_array(data) == dialect.quote).any())

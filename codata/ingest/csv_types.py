@@ -19,6 +19,7 @@ BOOLEANS: Final = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"], 
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _MINUS, _DOT, _ZERO, _NINE = (ord(c) for c in "-.09")
+_AFTER_ZERO: Final = np.frombuffer(b".eE", dtype=np.uint8)
 _INTEGER: Final = re.compile(r"-?[0-9]+\Z")
 _MAX_INTEGER: Final = 20
 """Characters of the least int64."""
@@ -85,9 +86,10 @@ def _all_shaped(values: ArrowArray) -> bool:
     begin = starts + negative
     if (begin == ends).any() or not _digits(data[begin]) or not _digits(data[ends - 1]):
         return False
+    # What follows a leading zero: `00` and `0x1F` are identifiers, and a cast would read both as integers.
     second = data[np.minimum(begin + 1, len(data) - 1)]
-    is_digit = (second >= _ZERO) & (second <= _NINE)
-    if ((data[begin] == _ZERO) & (begin + 1 < ends) & is_digit).any():
+    alone = (begin + 1 == ends) | np.isin(second, _AFTER_ZERO)
+    if ((data[begin] == _ZERO) & ~alone).any():
         return False
     points = np.flatnonzero(data == _DOT)
     return _digits(data[points + 1]) and _digits(data[points - 1])

@@ -28,7 +28,7 @@ _LEAVES: Final[dict[str, ArrowType]] = {
     "binary": pa.large_binary(),
     "date32": pa.date32(),
 }
-_TOKEN: Final = re.compile(r"\s*([A-Za-z_][\w./+-]*|[0-9]+|[<>\[\](),:])")
+_TOKEN: Final = re.compile(r"\s*([+-][0-9]{2}:[0-9]{2}|[A-Za-z_][\w./+-]*|[0-9]+|[<>\[\](),:])")
 
 
 def load(path: Path) -> pa.Schema:

@@ -45,17 +45,14 @@ def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> 
 
 def _table(piece: Piece) -> pa.Table:
     """A line ends with LF or CR LF; the last one may lack its end; nothing follows a last line end."""
-    data = piece.data[:-1] if len(piece.data) and piece.data[-1] == 0x0A else piece.data
     if not len(piece.data):
         return SCHEMA.empty_table()
-    whole = pa.array([data], pa.large_binary()).cast(pa.large_string())
+    ended = piece.data[-1] == 0x0A
+    whole = pa.array([piece.data[:-1] if ended else piece.data], pa.large_binary()).cast(pa.large_string())
     lines = pc.split_pattern(whole, "\n").flatten()
-    ended_by_crlf = pc.ends_with(lines, "\r")
-    if len(data) == len(piece.data) and len(lines):
-        # The last line has no end, so that a carriage return there is its own.
-        last = pa.array([i < len(lines) - 1 for i in (len(lines) - 1,)])
-        ended_by_crlf = pa.concat_arrays([ended_by_crlf.slice(0, len(lines) - 1), last])
-    if pc.any(ended_by_crlf).as_py():
-        shorter = pc.binary_slice(lines.cast(pa.large_binary()), 0, -1).cast(pa.large_string())
-        lines = pc.if_else(ended_by_crlf, shorter, lines)
+    returns = pc.ends_with(lines, "\r").to_numpy(zero_copy_only=False).copy()
+    returns[-1] &= ended  # without a line feed, a carriage return is text
+    if returns.any():
+        binary = lines.cast(pa.large_binary())
+        lines = pc.if_else(pa.array(returns), pc.binary_slice(binary, 0, -1), binary).cast(pa.large_string())
     return pa.Table.from_arrays([lines], schema=SCHEMA)
