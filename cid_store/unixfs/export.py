@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 from cid_store.cid import CID
 from cid_store.errors import LimitExceeded, StoreError
-from cid_store.unixfs.data import Metadata
+from cid_store.unixfs.data import Kind, Metadata
 from cid_store.unixfs.directory import entries
 from cid_store.unixfs.errors import AlreadyExists, NotAFile, UnsafeName
-from cid_store.unixfs.listing import Stat, stat
-from cid_store.unixfs.node import load
+from cid_store.unixfs.node import DIRECTORY_KINDS, FILE_KINDS, Node, load
 from cid_store.unixfs.reader import DagReader
 from cid_store.unixfs.safety import check_name, check_target, distinct
 
@@ -75,7 +74,7 @@ def export_tree(
         _opened(os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as parent,
     ):
         export = _Export(store, options, _Budget(options, parent))
-        export.entry(parent, path.name, stat(store, root), str(path), -1)
+        export.entry(parent, path.name, load(store, root), str(path), -1)
         return export.report
 
 
@@ -108,34 +107,36 @@ class _Export:
         self._budget = budget
         self.report = ExportReport()
 
-    def entry(self, folder: int, name: str, found: Stat, where: str, depth: int) -> None:
+    def entry(self, folder: int, name: str, node: Node, where: str, depth: int) -> None:
         """Write one entry into the open `folder`, `depth` folders below the top (-1: it holds the top)."""
-        self._budget.take(found.size, where)
-        if found.kind == "directory":
-            self._directory(folder, name, found, where, depth + 1)
-        elif found.kind == "file":
-            self._file(folder, name, found, where)
-        elif found.kind == "symlink":
-            self._symlink(folder, name, found, where, depth)
+        if node.kind in DIRECTORY_KINDS:
+            self._budget.take(0, where)
+            self._directory(folder, name, node, where, depth + 1)
+        elif node.kind in FILE_KINDS:
+            reader = DagReader(self._store, node)
+            self._budget.take(reader.size, where)
+            self._file(folder, name, reader, where)
+        elif node.kind is Kind.SYMLINK:
+            self._budget.take(0, where)
+            self._symlink(folder, name, bytes(node.data.data), where, depth)
         else:
-            raise NotAFile(f"{found.cid} at {where!r} is no file, directory or symlink", cid=found.cid)
+            raise NotAFile(f"{node.cid} at {where!r} is no file, directory or symlink", cid=node.cid)
 
-    def _directory(self, folder: int, name: str, found: Stat, where: str, depth: int) -> None:
+    def _directory(self, folder: int, name: str, node: Node, where: str, depth: int) -> None:
         if depth > MAX_DEPTH:
-            raise LimitExceeded(f"{where[-300:]!r} is over {MAX_DEPTH} folders deep", cid=found.cid)
+            raise LimitExceeded(f"{where[-300:]!r} is over {MAX_DEPTH} folders deep", cid=node.cid)
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=folder)
         with _opened(_open_folder(folder, name, where)) as inside:
-            listed = entries(self._store, load(self._store, found.cid))
+            listed = entries(self._store, node)
             for item in listed if self._options.case_clashes else distinct(listed, where):
                 below = f"{where}/{check_name(item.name, where)}"
-                self.entry(inside, item.name, stat(self._store, item.cid), below, depth)
-            _restore(inside, found.metadata)
+                self.entry(inside, item.name, load(self._store, item.cid), below, depth)
+            _restore(inside, node.metadata)
         self.report.directories += 1
 
-    def _file(self, folder: int, name: str, found: Stat, where: str) -> None:
+    def _file(self, folder: int, name: str, reader: DagReader, where: str) -> None:
         self._refuse_existing(folder, name, where)
-        reader = DagReader(self._store, found.cid)
         partial = _partial_name()
         fd = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
         try:
@@ -143,7 +144,7 @@ class _Export:
                 for chunk in reader.chunks():
                     out.write(chunk)
                 out.flush()
-                _restore(fd, found.metadata)
+                _restore(fd, reader.metadata)
             os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             os.unlink(partial, dir_fd=folder)
@@ -151,8 +152,8 @@ class _Export:
         self.report.files += 1
         self.report.bytes += reader.size
 
-    def _symlink(self, folder: int, name: str, found: Stat, where: str, depth: int) -> None:
-        target = check_target(found.target or b"", max(depth, 0), where)
+    def _symlink(self, folder: int, name: str, target: bytes, where: str, depth: int) -> None:
+        check_target(target, max(depth, 0), where)
         self._refuse_existing(folder, name, where)
         partial = _partial_name()
         os.symlink(target, os.fsencode(partial), dir_fd=folder)

@@ -67,12 +67,12 @@ class _Tree:
 class DagReader(FileReader):
     """A reader over a UnixFS file in any store."""
 
-    def __init__(self, store: Store, root: CID) -> None:
+    def __init__(self, store: Store, root: CID | Node) -> None:
         """Raises `BlockNotFound`, `NotAFile`, `BadUnixFS`."""
         self._store = store
-        node = load(store, root)
+        node = root if isinstance(root, Node) else load(store, root)
         if node.kind not in FILE_KINDS:
-            raise NotAFile(f"{root} is a {node.kind.name.lower()}, not a file", cid=root)
+            raise NotAFile(f"{node.cid} is a {node.kind.name.lower()}, not a file", cid=node.cid)
         self._root = _tree(node)
         self._kept: dict[CID, _Tree] = {}
         self.size = self._root.size
