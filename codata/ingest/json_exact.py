@@ -47,8 +47,10 @@ def parse_line(lines: Lines, row: int) -> dict[str, Any]:
     reason = "it is not a JSON object"
     try:
         # The line is UTF-8 (checked with its piece); json.loads would guess encodings from bytes.
-        value = _DECODER.decode(lines.text(row).decode())
-        _refuse_surrogates(value)
+        text = lines.text(row)
+        value = _DECODER.decode(text.decode())
+        if b"\\u" in text:
+            _refuse_surrogates(value)
         if isinstance(value, dict):
             return value
     except json.JSONDecodeError as e:
