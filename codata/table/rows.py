@@ -17,7 +17,7 @@ from codata.table.buffers import ArrowArray, Indices, Numbers, bits, numbers, of
 Words: TypeAlias = "npt.NDArray[np.uint64]"
 
 # The multipliers and the finaliser are splitmix64's (Steele, Lea, Flood 2014); NULL is 2**64 / golden ratio.
-# SEED (xorshift64*'s multiplier, Vigna 2014) is apart from both: a state equal to a common hash would become 0.
+# SEED (xorshift64*'s multiplier, Vigna 2014) is none of these: a state equal to a common hash becomes 0.
 _K1: Final = np.uint64(0xBF58_476D_1CE4_E5B9)
 _K2: Final = np.uint64(0x94D0_49BB_1331_11EB)
 _NULL: Final = np.uint64(0x9E37_79B9_7F4A_7C15)

@@ -77,6 +77,7 @@ def test_decoding_gives_the_same_table_and_bytes(column: Column) -> None:
 @given(samples.columns())
 def test_parquet_round_trip(column: Column) -> None:
     t, values = column
+    assume("fixed_size_list" not in str(t))  # some versions of pyarrow can't write null ones to Parquet
     file = io.BytesIO()
     table = pa.table({"c": samples.dirty(values, t)})
     pq.write_table(table, file)
