@@ -15,6 +15,7 @@ Names in the file leave no trace in the record: two files that do the same have 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module, metadata, resources
 from pathlib import Path
@@ -38,6 +39,25 @@ _KEYS: Final = {"codata", "inputs", "steps", "outputs", "about"}
 _STEP_KEYS: Final = {"as", "from", "checkpoint"}
 
 Resolve = Callable[[str], CID]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as its version 1.2 reads it: `on` and `no` are words, dates are text, and a key comes once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As in the base, for keys that are different."""
+        keys = [key.value for key, _ in node.value]
+        if twice := next((k for i, k in enumerate(keys) if k in keys[:i]), None):
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} comes twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in found if not tag.endswith((":bool", ":timestamp", ":int", ":merge"))]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]*)\Z"), list("-0123456789"))
 
 
 def load(ref: str, store: Store) -> Job:
@@ -96,7 +116,7 @@ def artifacts(store: Store, folder: Path) -> Resolve:
 def parse(text: str, resolve: Resolve, what: str = "job") -> Job:
     """The job of YAML text; raises `JobError` naming the line or the step."""
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, _Loader)  # noqa: S506 - a kind of SafeLoader
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         line = f" line {mark.line + 1}" if mark else ""

@@ -86,40 +86,60 @@ def scan(ctx: Context, params: ScanParams, inputs: Inputs) -> Outputs:
     """Types and rows of some files or of a range of one. `0`, `1`… are parts, where all have the same types."""
     format_ = ingest.by_name(params.format)
     found: list[lattice.Types] = []
-    out: dict[str, Output] = {}
-    held: list[pa.Table] = []
+    parts = _Parts(ctx)
     for name, source, range_ in _stretches(ctx, params, inputs["source"]):
         for one in format_.scan(source, range_, params.options(name)):
             found.append(one.types)
-            held.append(one.table)
-            if sum(t.nbytes for t in held) > RANGE:
-                _flush(ctx, held, out)
-    _flush(ctx, held, out)
-    if not found:
-        found.append(lattice.Types((), 0))
-    merged = lattice.merge_types(found)
-    same = all(t.columns and _plain(t, params) == _plain(found[0], params) for t in found)
-    node = ctx.put_node({"types": types_record.to_value(merged), "whole": same})
-    return {"types": node, **(out if same else {})}
+            parts.add(one.table)
+    merged = lattice.merge_types(found or [lattice.Types((), 0)])
+    out = parts.end()
+    node = ctx.put_node({"types": types_record.to_value(merged), "whole": out is not None})
+    return {"types": node, **(out or {})}
 
 
 @op("import/read", version=1, params=ReadParams)
 def read(ctx: Context, params: ReadParams, inputs: Inputs) -> Outputs:
     """The rows of some files or of a range of one under the final schema, as parts `0`, `1`…"""
     format_, schema = ingest.by_name(params.format), schema_from_value(params.columns)
-    out: dict[str, Output] = {}
-    held: list[pa.Table] = []
+    parts = _Parts(ctx)
     for name, source, range_ in _stretches(ctx, params, inputs["source"]):
         for table in format_.read(source, range_, schema, params.options(name)):
-            held.append(table)
-            if sum(t.nbytes for t in held) > RANGE:
-                _flush(ctx, held, out)
-    _flush(ctx, held or [schema.empty_table()], out)
-    return out
+            parts.add(table)
+    return parts.end() or {"0": ctx.put_table(schema.empty_table())}
 
 
-def _plain(types: lattice.Types, params: ScanParams) -> pa.Schema:
-    return lattice.plain_schema(types, params.declared_schema())
+class _Parts:
+    """Gathers stretches of one schema into parts of about `RANGE` bytes; gives up where the schema changes."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._held: list[pa.Table] = []
+        self._size = 0
+        self._out: dict[str, Output] = {}
+        self._schema: pa.Schema | None = None
+        self._one = True
+
+    def add(self, table: pa.Table) -> None:
+        """Take the next stretch."""
+        self._schema = self._schema or table.schema
+        self._one = self._one and table.schema == self._schema
+        if not self._one:
+            self._held.clear()
+            return
+        self._held.append(table)
+        self._size += table.nbytes
+        if self._size > RANGE:
+            self._flush()
+
+    def _flush(self) -> None:
+        self._out[str(len(self._out))] = self._ctx.put_table(pa.concat_tables(self._held))
+        self._held, self._size = [], 0
+
+    def end(self) -> dict[str, Output] | None:
+        """The parts by number; None where the stretches differ in schema or there are none."""
+        if self._held and self._one:
+            self._flush()
+        return self._out if self._one and self._out else None
 
 
 def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterator[tuple[str, Any, Range]]:
@@ -134,12 +154,6 @@ def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterat
         else:
             for range_ in format_.split(source, params.options(name), RANGE):
                 yield name, source, range_
-
-
-def _flush(ctx: Context, held: list[pa.Table], out: dict[str, Output]) -> None:
-    if held and all(t.schema == held[0].schema for t in held):
-        out[str(len(out))] = ctx.put_table(pa.concat_tables(held))
-    held.clear()
 
 
 @dataclass(frozen=True)
