@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
+from cid_store.store import BATCH_BLOCKS, Store
 from codata.execute.executors import Executor
 from codata.execute.run import run
 from codata.execute.stages import Progress
 from codata.home import Home
-from codata.ingest.discover import InputFile, discover
+from codata.ingest.discover import discover
 from codata.ingest.schema_file import load as load_schema
 from codata.jobs import import_job
 from codata.records.manifest import Manifest
 from codata.records.source import Source, SourceFile
 from codata.table.types import schema_to_value
+
+
+SMALL: Final = 64 * 1024
+"""Bytes. Files up to this are kept as single blocks, many in one write."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,6 @@ def add(
     schema: Path | None = None,
     options: dict[str, Any] | None = None,
     progress: Progress | None = None,
-    on_file: Callable[[InputFile], None] = lambda file: None,
 ) -> Added:
     """Import files as one dataset. Raises errors that name the file and line; the store then holds nothing new that
     `gc` would not remove."""
@@ -52,10 +57,8 @@ def add(
     files = discover(list(paths), format_)
     store = home.store
     before = store.stats().bytes
-    kept: list[SourceFile] = []
-    for file in files:
-        on_file(file)
-        kept.append(SourceFile(file.relative, store.put_file(file.path), file.size))
+    roots = _put_files(store, [file.path for file in files])
+    kept = [SourceFile(f.relative, root, f.size) for f, root in zip(files, roots, strict=True)]
     source = Source.make(store, kept).save(store)
     job = import_job(files[0].format, params)
     try:
@@ -67,6 +70,25 @@ def add(
     return Added(
         dataset, record.rows, record.count, record.size, max(0, store.stats().bytes - before), result.run
     )
+
+
+def _put_files(store: Store, paths: Sequence[Path]) -> Iterator[CID]:
+    """Keep files; small ones many at a time, each of which is one raw block."""
+    batch: list[Block] = []
+    for path in paths:
+        if path.stat().st_size > SMALL:
+            yield store.put_file(path)
+            continue
+        data = path.read_bytes()
+        if len(data) > SMALL:  # it has grown meanwhile
+            yield store.put_file(data)
+            continue
+        batch.append(Block.of(data))
+        yield batch[-1].cid
+        if len(batch) == BATCH_BLOCKS:
+            store.put_many(batch)
+            batch = []
+    store.put_many(batch)
 
 
 def _named(error: CidStoreError, files: Sequence[SourceFile]) -> CidStoreError:
