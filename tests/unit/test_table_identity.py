@@ -77,9 +77,10 @@ def test_decoding_gives_the_same_table_and_bytes(column: Column) -> None:
 @given(samples.columns())
 def test_parquet_round_trip(column: Column) -> None:
     t, values = column
-    assume("fixed_size_list" not in str(t))  # some versions of pyarrow can't write null ones to Parquet
+    # pyarrow 20 can't write null lists that have a length, as fixed-size ones always do
+    assume("fixed_size_list" not in str(t) or "None" not in repr(values))
     file = io.BytesIO()
-    table = pa.table({"c": samples.dirty(values, t)})
+    table = pa.table({"c": samples.clean(values, t)})
     pq.write_table(table, file)
     assert identity(pq.read_table(file)["c"]) == identity(table["c"])
 
