@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from cid_store.cid import CID
+from cid_store.store import Store
+from cid_store.stores.memory import MemoryStore
+from cid_store.testing import KeeperContract, StoreContract
+
+
+class TestMemoryStore(StoreContract, KeeperContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return MemoryStore()
+
+    def corrupt(self, store: Store, cid: CID) -> None:
+        assert isinstance(store, MemoryStore)
+        named, data = store._blocks[cid.multihash]
+        store._blocks[cid.multihash] = named, bytes([data[0] ^ 1]) + data[1:]
