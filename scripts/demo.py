@@ -1,7 +1,7 @@
 """The main job on real input: the source code of this Python and of the packages installed beside it.
 
-Adds the files as a dataset, plans and runs a ready-made job, runs it again to show that nothing is recomputed, verifies
-the result by running drawn tasks again, and feeds batches. Run it with `make demo`; it uses a home of its own.
+Adds the files as a dataset, plans and runs a ready-made job, runs it again to show that nothing is recomputed,
+verifies the result by running drawn tasks again, and feeds batches. `make demo` runs it, in a home of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ with Home.find(Path(sys.argv[1])) as home:
     feed = Feed(dataset, batch_size=16, seed=7, columns=["tokens"])
     for number, batch in zip(range(3), feed):
         tokens = batch["tokens"]
-        print(f"  batch {number}: tokens {tokens.shape} {tokens.dtype}, first row begins {tokens[0, :6].tolist()}")
+        print(f"  batch {number}: {tokens.shape} {tokens.dtype}, first row begins {tokens[0, :6].tolist()}")
     print(f"  {len(feed)} batches an epoch; to go on from here: {json.dumps(feed.state_dict())}")
 """
 
@@ -41,16 +41,26 @@ def main() -> None:
     say(f"home: {HOME.relative_to(ROOT)} (removed and made anew at each demo)")
     paths = sysconfig.get_paths()
     stdlib, packages = Path(paths["stdlib"]), Path(paths["purelib"])
-    sources = [str(stdlib / "*.py"), *(str(f / "**" / "*.py") for f in folders(stdlib)), str(packages / "**" / "*.py")]
+    sources = [
+        str(stdlib / "*.py"),
+        *(str(f / "**" / "*.py") for f in folders(stdlib)),
+        str(packages / "**" / "*.py"),
+    ]
 
-    head("1. Add: files to a dataset", f"codata add '{stdlib.name}/**/*.py' 'site-packages/**/*.py' --format files --name source")
+    head(
+        "1. Add: files to a dataset",
+        f"codata add '{stdlib.name}/**/*.py' 'site-packages/**/*.py' --format files --name source",
+    )
     added = codata("add", *sources, "--format", "files", "--name", "source")
     show(added, "dataset", "rows", "shards", "bytes", "run")
 
     head("2. Plan: what would run", "codata plan source-code source")
     print(text("plan", "source-code", "source"))
 
-    head("3. Run: normalise, filter, deduplicate, tokenise, pack", "codata run source-code source --name packed")
+    head(
+        "3. Run: normalise, filter, deduplicate, tokenise, pack",
+        "codata run source-code source --name packed",
+    )
     first = codata("run", "source-code", "source", "--name", "packed")
     show(first, "run", "outputs", "tasks", "executed", "reused", "seconds")
 
@@ -70,8 +80,8 @@ def main() -> None:
     head("7. Feed: batches for training", "from codata import Feed")
     subprocess.run([sys.executable, "-c", FEED, str(HOME)], check=True)
 
-    say(f"\ndone in {time.perf_counter() - began:.0f} s. Look around: codata --home {HOME.relative_to(ROOT)} is not needed,")
-    say(f"just try `CODATA_HOME={HOME.relative_to(ROOT)} {CODATA.relative_to(ROOT)} show packed`")
+    say(f"\ndone in {time.perf_counter() - began:.0f} s. Look around in this home, for example:")
+    say(f"  $ CODATA_HOME={HOME.relative_to(ROOT)} {CODATA.relative_to(ROOT)} show packed")
     if again["executed"] or again["run"] != first["run"] or proof["verdict"] != "verified":
         sys.exit("the demo did not hold what it promises")
 
@@ -84,13 +94,17 @@ def folders(stdlib: Path) -> list[Path]:
 
 def text(*arguments: str) -> str:
     """What a command prints for people."""
-    done = subprocess.run([str(CODATA), *arguments, "--home", str(HOME)], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [str(CODATA), *arguments, "--home", str(HOME)], check=True, stdout=subprocess.PIPE, text=True
+    )
     return "\n".join(f"  {line}" for line in done.stdout.rstrip().splitlines())
 
 
 def codata(*arguments: str) -> dict[str, Any]:
     """A command's JSON result."""
-    done = subprocess.run([str(CODATA), *arguments, "--home", str(HOME), "--json"], stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [str(CODATA), *arguments, "--home", str(HOME), "--json"], stdout=subprocess.PIPE, text=True
+    )
     value: dict[str, Any] = json.loads(done.stdout)
     if done.returncode:
         sys.exit(f"`codata {arguments[0]}` ended with {done.returncode}: {value}")

@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A name or CID; for a run, all that its verification needs.")],
+    ref: Annotated[
+        str, typer.Argument(metavar="REF", help="A name or CID; for a run, all that its verification needs.")
+    ],
     file: FileArgument,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     home: HomeOption = None,
@@ -37,7 +39,9 @@ def create(
 
     with session(home, json, store) as (opened, out):
         if file.exists() and not force:
-            raise UsageError(f"{file} is there already", next_step="choose another path, or --force to replace it")
+            raise UsageError(
+                f"{file} is there already", next_step="choose another path, or --force to replace it"
+            )
         made = write(opened.store, opened.resolve(ref), file)
         text = f"{file}: {made.blocks} blocks, {size(made.bytes)}, root {made.root}"
         out.result({"root": made.root, "blocks": made.blocks, "bytes": made.bytes}, text)
@@ -78,7 +82,10 @@ def list_blocks(file: FileArgument, json: JsonOption = False) -> None:
 
 
 def verify(file: FileArgument, json: JsonOption = False) -> int:
-    """Hash every block of a CAR and see that its DAGs are whole. Exit code 4 if bytes are wrong or missing."""
+    """Hash every block of a CAR and see that its DAGs are whole.
+
+    Exit code 4 if bytes are wrong or missing.
+    """
     from cid_store.car import verify_car
 
     report = verify_car(file)

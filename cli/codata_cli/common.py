@@ -18,23 +18,31 @@ if TYPE_CHECKING:
 HomeOption = Annotated[
     Path | None,
     typer.Option(
-        "--home", metavar="DIR", help="The home folder. Default: CODATA_HOME, else the nearest .codata upwards."
+        "--home",
+        metavar="DIR",
+        help="The home folder. Default: CODATA_HOME, else the nearest .codata upwards.",
     ),
 ]
 StoreOption = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="The block store, where it is not the home's own.")
+    str | None,
+    typer.Option("--store", metavar="URL", help="The block store, where it is not the home's own."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout and nothing else there.")]
 WorkersOption = Annotated[
-    int | None, typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes. Default: one a core.")
+    int | None,
+    typer.Option("--workers", "-w", min=1, metavar="N", help="Worker processes. Default: one a core."),
 ]
 ClusterOption = Annotated[
     str | None,
-    typer.Option("--cluster", metavar="ADDRESS", help="An existing Dask scheduler, as tcp://host:port or tls://…"),
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="An existing Dask scheduler, as tcp://host:port or tls://…"
+    ),
 ]
 TlsOption = Annotated[
     str | None,
-    typer.Option("--tls", metavar="CA,CERT,KEY", help="TLS files for --cluster, as three paths joined by commas."),
+    typer.Option(
+        "--tls", metavar="CA,CERT,KEY", help="TLS files for --cluster, as three paths joined by commas."
+    ),
 ]
 
 

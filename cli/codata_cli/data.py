@@ -7,9 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from codata_cli.common import ClusterOption, HomeOption, JsonOption, StoreOption, TlsOption, WorkersOption, executor, session
+from codata_cli.common import (
+    ClusterOption,
+    HomeOption,
+    JsonOption,
+    StoreOption,
+    TlsOption,
+    WorkersOption,
+    executor,
+    session,
+)
 from codata_cli.output import Output, lines, size, table
-
 
 _KINDS = {"manifest/1": "dataset", "run/1": "run", "job/1": "job", "source/1": "source"}
 
@@ -69,7 +77,9 @@ def add(
 
 def cid(
     path: Annotated[Path, typer.Argument(help="A file or a folder.")],
-    profile: Annotated[str, typer.Option(help="unixfs-v1-2025, or unixfs-v0-2015 as older Kubo.")] = "unixfs-v1-2025",
+    profile: Annotated[
+        str, typer.Option(help="unixfs-v1-2025, or unixfs-v0-2015 as older Kubo.")
+    ] = "unixfs-v1-2025",
     hidden: Annotated[bool, typer.Option("--hidden", help="Count hidden files too.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -78,7 +88,9 @@ def cid(
     from cid_store.unixfs import PROFILES, AddOptions, measure_tree
 
     if profile not in PROFILES:
-        raise UsageError(f"there is no profile {profile!r}", next_step=f"the profiles are: {', '.join(PROFILES)}")
+        raise UsageError(
+            f"there is no profile {profile!r}", next_step=f"the profiles are: {', '.join(PROFILES)}"
+        )
     if not path.exists():
         raise UsageError(f"there is no file {path}")
     named = measure_tree(path, AddOptions(PROFILES[profile], hidden=hidden))
@@ -105,10 +117,23 @@ def list_names(home: HomeOption = None, store: StoreOption = None, json: JsonOpt
                     "bytes": manifest.size if manifest else None,
                 }
             )
-        text = table(["name", "kind", "rows", "size", "cid"], [
-            (r["name"], r["kind"], r["rows"], size(r["bytes"]) if r["bytes"] is not None else None, r["cid"]) for r in rows
-        ])
-        out.result({"names": rows, "runs": opened.runs()}, text if rows else "nothing has a name yet: codata add PATH --name NAME")
+        text = table(
+            ["name", "kind", "rows", "size", "cid"],
+            [
+                (
+                    r["name"],
+                    r["kind"],
+                    r["rows"],
+                    size(r["bytes"]) if r["bytes"] is not None else None,
+                    r["cid"],
+                )
+                for r in rows
+            ],
+        )
+        out.result(
+            {"names": rows, "runs": opened.runs()},
+            text if rows else "nothing has a name yet: codata add PATH --name NAME",
+        )
 
 
 def show(
@@ -117,7 +142,7 @@ def show(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """What a CID is: a dataset with its columns and shards, a run with its steps, a record with its fields."""
+    """What a CID is: a dataset with columns and shards, a run with its steps, a record with its fields."""
     from codata.show import show as describe
 
     with session(home, json, store) as (opened, out):
@@ -145,7 +170,8 @@ def export(
     ref: Annotated[str, typer.Argument(metavar="REF", help="A dataset.")],
     dest: Annotated[Path, typer.Argument(help="The file to write.")],
     format_: Annotated[
-        str | None, typer.Option("--format", "-f", help="parquet, arrow, jsonl or csv. Default: by the file's suffix.")
+        str | None,
+        typer.Option("--format", "-f", help="parquet, arrow, jsonl or csv. Default: by the file's suffix."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
     home: HomeOption = None,

@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 def name(
     name_: Annotated[str, typer.Argument(metavar="NAME")],
     ref: Annotated[str | None, typer.Argument(metavar="REF", help="What it is to stand for.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Forget the name; what it stood for stays.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Forget the name; what it stood for stays.")
+    ] = False,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -61,7 +63,9 @@ def pin(
         out.result({"root": root, "blocks": blocks}, f"pinned {root}: {blocks} blocks")
 
 
-def unpin(ref: RefArgument, home: HomeOption = None, store: StoreOption = None, json: JsonOption = False) -> None:
+def unpin(
+    ref: RefArgument, home: HomeOption = None, store: StoreOption = None, json: JsonOption = False
+) -> None:
     """Drop a pin. Names keep what they stand for; `gc` then frees what nothing keeps."""
     from codata.errors import UnknownName
 
@@ -85,7 +89,10 @@ def gc(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete what no pin and no name keeps. Tables between the stages of runs go too: they can be made again."""
+    """Delete what no pin and no name keeps.
+
+    Tables between the stages of runs go too: they can be made again.
+    """
     from codata.collect import collect
 
     with session(home, json, store) as (opened, out):
@@ -103,7 +110,10 @@ def check(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Hash everything in the store again, and hold the index against the disk. Exit code 4 if something is damaged."""
+    """Hash everything in the store again, and hold the index against the disk.
+
+    Exit code 4 if something is damaged.
+    """
     from codata.collect import local
 
     with session(home, json, store) as (opened, out):
@@ -112,5 +122,7 @@ def check(
         rows = [{"kind": f.kind, "cid": f.cid, "where": str(f.where), "done": f.done} for f in found]
         value = {"ok": report.ok, "blocks": report.blocks, "bytes": report.bytes, "findings": rows}
         text = f"{report.blocks} blocks, {size(report.bytes)}: " + ("all good" if report.ok else "damaged")
-        out.result(value, text + "".join(f"\n{r['kind']}: {r['cid'] or r['where']}: {r['done']}" for r in rows))
+        out.result(
+            value, text + "".join(f"\n{r['kind']}: {r['cid'] or r['where']}: {r['done']}" for r in rows)
+        )
         return 0 if report.ok else 4

@@ -10,7 +10,7 @@ import typer
 from cid_store.errors import CidStoreError
 from codata_cli import cars, data, keep, output, trust, work
 
-# Typer carries a parser of its own in newer versions and uses Click in older ones; its public errors lead to both.
+# Newer versions of Typer carry a parser of their own, older ones use Click; its public errors lead to both.
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(

@@ -12,7 +12,11 @@ from codata_cli.output import table
 
 PasswordOption = Annotated[
     str | None,
-    typer.Option("--password", envvar="CODATA_KEY_PASSWORD", help="Protects the exported file. Better given by environment."),
+    typer.Option(
+        "--password",
+        envvar="CODATA_KEY_PASSWORD",
+        help="Protects the exported file. Better given by environment.",
+    ),
 ]
 
 
@@ -27,7 +31,9 @@ def register(app: typer.Typer) -> None:
 
 
 def trust(
-    did: Annotated[str | None, typer.Argument(metavar="DID", help="A did:key. Without one: list who is trusted.")] = None,
+    did: Annotated[
+        str | None, typer.Argument(metavar="DID", help="A did:key. Without one: list who is trusted.")
+    ] = None,
     note: Annotated[str, typer.Option(help="Who this is, for people.")] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Take trust back.")] = False,
     home: HomeOption = None,
@@ -60,7 +66,9 @@ def export(
     with session(home, json) as (opened, out):
         if dest.exists():
             raise UsageError(f"{dest} is there already", next_step="choose another path")
-        identity.save(dest, identity.to_pem(opened.identity, password.encode() if password else None), replace=False)
+        identity.save(
+            dest, identity.to_pem(opened.identity, password.encode() if password else None), replace=False
+        )
         out.result({"did": opened.identity.did, "path": str(dest)})
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from codata_cli.common import ClusterOption, HomeOption, JsonOption, StoreOption, TlsOption, WorkersOption, executor, session
+from codata_cli.common import (
+    ClusterOption,
+    HomeOption,
+    JsonOption,
+    StoreOption,
+    TlsOption,
+    WorkersOption,
+    executor,
+    session,
+)
 from codata_cli.output import Output, lines, note, size, table
 
 if TYPE_CHECKING:
@@ -14,10 +23,13 @@ if TYPE_CHECKING:
     from codata.home import Home
     from codata.records.job import Job
 
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job file, a ready-made job's name, or a CID.")]
+JobArgument = Annotated[
+    str, typer.Argument(metavar="JOB", help="A job file, a ready-made job's name, or a CID.")
+]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="The first input: a name or CID.")]
 InputOption = Annotated[
-    list[str] | None, typer.Option("--input", "-i", metavar="NAME=REF", help="Another input; may be repeated.")
+    list[str] | None,
+    typer.Option("--input", "-i", metavar="NAME=REF", help="Another input; may be repeated."),
 ]
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=0, metavar="ROWS", help="A trial on the first rows.")
@@ -34,7 +46,9 @@ def register(app: typer.Typer) -> None:
     app.command()(jobs)
 
 
-def _load(home: Home, job: str, dataset: str, inputs: list[str] | None, limit: int | None) -> tuple[Job, dict[str, CID]]:
+def _load(
+    home: Home, job: str, dataset: str, inputs: list[str] | None, limit: int | None
+) -> tuple[Job, dict[str, CID]]:
     """The job and its inputs, checked against each other before anything runs."""
     from cid_store.errors import UsageError
     from codata.dataset import Dataset
@@ -48,10 +62,14 @@ def _load(home: Home, job: str, dataset: str, inputs: list[str] | None, limit: i
         name, equals, ref = text.partition("=")
         if not equals or name not in loaded.inputs[1:]:
             others = ", ".join(loaded.inputs[1:]) or "none"
-            raise UsageError(f"--input {text!r} is not NAME=REF of this job", next_step=f"its other inputs are: {others}")
+            raise UsageError(
+                f"--input {text!r} is not NAME=REF of this job", next_step=f"its other inputs are: {others}"
+            )
         given[name] = dataset_of(home, ref)
     if missing := [n for n in loaded.inputs if n not in given]:
-        raise UsageError(f"the job also needs {', '.join(missing)}", next_step=f"add --input {missing[0]}=REF")
+        raise UsageError(
+            f"the job also needs {', '.join(missing)}", next_step=f"add --input {missing[0]}=REF"
+        )
     if limit is not None:
         loaded = limited(loaded, limit)
     check_schemas(loaded, {name: Dataset(home.store, root).schema for name, root in given.items()})
@@ -69,7 +87,7 @@ def plan(
 ) -> None:
     """What a run would do: stages, tasks, what is done already. Nothing runs.
 
-    Stages are exact as far as their inputs are known; the first one with work to do is the last that can be shown.
+    Stages are exact as far as their inputs are known: the first one with work to do is the last one shown.
     """
     from codata.estimate import estimate
 
@@ -86,7 +104,7 @@ def plan(
         text = table(["stage", "tasks", "done already", "reads"], rows)
         if not found.complete:
             text += "\nLater stages depend on what these give."
-        text += f"\nTo find a wrong 1% of a stage with 99% confidence, a verifier draws {found.draws} tasks a stage."
+        text += f"\nTo find a wrong 1% of a stage with 99% confidence, a verifier draws {found.draws} tasks."
         out.result(value, text)
 
 
@@ -129,23 +147,37 @@ def run(
             "bytes_moved": result.bytes_moved,
             "seconds": round(result.seconds, 3),
         }
-        out.result(value, lines({**value, "bytes_moved": size(result.bytes_moved), "seconds": result.seconds}))
+        out.result(
+            value, lines({**value, "bytes_moved": size(result.bytes_moved), "seconds": result.seconds})
+        )
 
 
 def verify(
-    ref: Annotated[str, typer.Argument(metavar="RUN", help="A run's CID, or the name or CID of what a run gave.")],
+    ref: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run's CID, or the name or CID of what a run gave.")
+    ],
     full: Annotated[bool, typer.Option("--full", help="Run every task again.")] = False,
-    sample: Annotated[int | None, typer.Option("--sample", min=1, metavar="N", help="Run N drawn tasks again.")] = None,
-    detect: Annotated[
-        str | None, typer.Option("--detect", metavar="D", help="Draw enough to find a wrong share D, such as 1%. Default: 5%.")
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, metavar="N", help="Run N drawn tasks again.")
     ] = None,
-    confidence: Annotated[str, typer.Option("--confidence", metavar="C", help="How surely --detect finds it.")] = "99%",
+    detect: Annotated[
+        str | None,
+        typer.Option(
+            "--detect", metavar="D", help="Draw enough to find a wrong share D, such as 1%. Default: 5%."
+        ),
+    ] = None,
+    confidence: Annotated[
+        str, typer.Option("--confidence", metavar="C", help="How surely --detect finds it.")
+    ] = "99%",
     home: HomeOption = None,
     store: StoreOption = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Check a run: its structure, then tasks run again from their recorded inputs alone. Writes a signed attestation."""
+    """Check a run: its structure, then tasks run again from their recorded inputs alone.
+
+    Writes a signed attestation.
+    """
     from cid_store.errors import UsageError
     from codata.show import run_of
     from codata.verify.sample import Sampling, parse_share
@@ -154,7 +186,9 @@ def verify(
 
     if sum((full, sample is not None, detect is not None)) > 1:
         raise UsageError("--full, --sample and --detect exclude each other")
-    chosen = Sampling(full, sample, None if full or sample else parse_share(detect or "5%"), parse_share(confidence))
+    chosen = Sampling(
+        full, sample, None if full or sample else parse_share(detect or "5%"), parse_share(confidence)
+    )
     with session(home, json, store) as (opened, out), executor(workers, None, None) as where:
         with progress(json) as shown:
             found = check(opened, run_of(opened, ref), chosen, where, shown)
@@ -169,7 +203,9 @@ def verify(
         if found.evidence:
             value["evidence"] = found.evidence
         if wrong:
-            value["wrong"] = [{"task": v.task, "stage": v.stage, "verdict": v.word, "evidence": v.evidence} for v in wrong]
+            value["wrong"] = [
+                {"task": v.task, "stage": v.stage, "verdict": v.word, "evidence": v.evidence} for v in wrong
+            ]
         text = lines({k: v for k, v in value.items() if k != "wrong"})
         text += "".join(f"\n{v.word}: {v.stage}: task {v.task}: {v.evidence}" for v in wrong[:10])
         out.result(value, text)
@@ -183,13 +219,18 @@ def diff(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Where two runs part: the first differing task, the first differing rows, the likely cause. Exit code 3 if they do."""
+    """Where two runs part: the first differing task, the first differing rows, the likely cause.
+
+    Exit code 3 if they do.
+    """
     from codata.show import run_of
     from codata.verify.diff import diff as compare
 
     with session(home, json, store) as (opened, out):
         found = compare(opened.store, run_of(opened, a), run_of(opened, b))
-        text = "\n".join(t for t in (found.what, found.rows, found.cause and f"likely cause: {found.cause}") if t)
+        text = "\n".join(
+            t for t in (found.what, found.rows, found.cause and f"likely cause: {found.cause}") if t
+        )
         out.result(vars(found), text)
         return 0 if found.same else 3
 
@@ -201,7 +242,7 @@ def lineage(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """What a dataset was made from, back to the files: runs, steps, rows in and out, who ran and who verified."""
+    """What a dataset was made from, back to the files: runs, steps, rows, who ran and who verified."""
     from cid_store.errors import UsageError
     from codata.lineage import as_mermaid, as_text, trace
 
@@ -209,11 +250,16 @@ def lineage(
         raise UsageError(f"there is no format {format_!r}", next_step="use text or mermaid")
     with session(home, json, store) as (opened, out):
         found = trace(opened, opened.resolve(ref))
-        out.result({"runs": [r.to_value() for r in found]}, as_mermaid(found) if format_ == "mermaid" else as_text(found))
+        out.result(
+            {"runs": [r.to_value() for r in found]},
+            as_mermaid(found) if format_ == "mermaid" else as_text(found),
+        )
 
 
 def jobs(
-    steps: Annotated[bool, typer.Option("--steps", help="List the steps and their parameters instead.")] = False,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="List the steps and their parameters instead.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """The ready-made jobs, or every step with its parameters."""
@@ -221,9 +267,10 @@ def jobs(
 
     rows = step_list() if steps else ready_jobs()
     if steps:
-        text = "\n\n".join(f"{r['name']} (version {r['version']}, {r['kind']})\n  {r['about']}\n  {r['parameters']}" for r in rows)
+        text = "\n\n".join(
+            f"{r['name']} (version {r['version']}, {r['kind']})\n  {r['about']}\n  {r['parameters']}"
+            for r in rows
+        )
     else:
         text = table(["job", "what it does"], [(r["name"], r["about"]) for r in rows])
     Output(json).result({"steps" if steps else "jobs": rows}, text)
-
-
