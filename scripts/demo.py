@@ -1,7 +1,7 @@
 """The main job on real input: the source code of this Python and of the packages installed beside it.
 
-Adds the files as a dataset, plans and runs a ready-made job, runs it again to show that nothing is recomputed,
-verifies the result by running drawn tasks again, and feeds batches. `make demo` runs it, in a home of its own.
+Adds the files as a dataset, plans and runs a ready-made job, runs it again to show that nothing is
+recomputed, verifies the result by running drawn tasks again, feeds batches. `make demo` uses a home of its own.
 """
 
 from __future__ import annotations
