@@ -40,6 +40,8 @@ _NAN: Final = {  # the quiet NaN of IEEE 754 with sign and payload zero, by widt
     8: (0x7FF8_0000_0000_0000, 0x7FF0_0000_0000_0000),
 }
 
+_PIECE: Final = 1 << 16
+
 
 def canonical_table(table: pa.Table) -> pa.Table:
     """`table` in canonical form: canonical schema, one chunk per block, canonical arrays.
@@ -160,12 +162,15 @@ def _fixed(array: ArrowArray, valid: Mask | None) -> pa.Buffer:
 
 def _with_one_nan(slots: Numbers, nan: int, infinity: int) -> Numbers:
     without_sign = slots.dtype.type((1 << slots.itemsize * 8 - 1) - 1)
-    nans = (slots & without_sign) > infinity
-    if not nans.any() or (slots[nans] == nan).all():
-        return slots
-    slots = slots.copy()
-    slots[nans] = nan
-    return slots
+    made = slots
+    # Piece by piece: a block of vectors is far larger than a processor's cache, and NaNs are rare.
+    for at in range(0, len(slots), _PIECE):
+        piece = slots[at : at + _PIECE]
+        nans = (piece & without_sign) > infinity
+        if nans.any() and (piece[nans] != nan).any():
+            made = slots.copy() if made is slots else made
+            made[at : at + _PIECE][nans] = nan
+    return made
 
 
 def _var_length(array: ArrowArray, valid: Mask | None) -> list[pa.Buffer]:

@@ -189,6 +189,14 @@ def test_every_nan_is_one_nan() -> None:
     )
     batch = canonical_batch(pa.record_batch({"c": pa.array(bits.view(np.float64))}))
     assert batch.column(0).buffers()[1].to_pybytes() == bits[:1].tobytes() * 4
+    many = np.zeros(200_000)
+    many[[0, 65_535, 65_536, 199_999]] = bits.view(np.float64)
+    batch = canonical_batch(
+        pa.record_batch({"c": pa.FixedSizeListArray.from_arrays(pa.array(many), 200_000)})
+    )
+    found = np.frombuffer(batch.column(0).values.buffers()[1], np.uint64)
+    assert np.unique(found).tolist() == [0, 0x7FF8000000000000]
+    assert np.flatnonzero(found).tolist() == [0, 65_535, 65_536, 199_999]
     half = np.array([0x7C00, 0xFC00, 0x8000, 0xFC01], np.uint16)
     batch = canonical_batch(pa.record_batch({"c": pa.array(half.view(np.float16))}))
     assert (
