@@ -18,6 +18,12 @@ BACKENDS: Final = {
     "local": "cid_store.stores.local:LocalStore",
     "file": "cid_store.stores.local:LocalStore",
     "overlay": "cid_store.stores.overlay:OverlayStore",
+    "ipfs+http": "cid_store.stores.kubo:KuboStore",
+    "ipfs+https": "cid_store.stores.kubo:KuboStore",
+    "s3": "cid_store.stores.s3:S3Store",
+    "https": "cid_store.stores.gateway:GatewayStore",
+    "http": "cid_store.stores.gateway:GatewayStore",
+    "tiered": "cid_store.stores.tiered:TieredStore",
 }
 """URL scheme to module and class."""
 
