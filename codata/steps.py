@@ -40,6 +40,10 @@ class Step(ABC):
     """Input names. The first is what stands before the step; others are written as parameters of that name."""
     outputs: ClassVar[tuple[str, ...]] = ("out",)
 
+    def engines_of(self, params: Any) -> tuple[str, ...]:
+        """The engines that a task with these parameters needs: `engines`, unless a parameter chooses among libraries."""
+        return self.engines
+
 
 class RowStep(Step):
     """Each output row depends on one input row alone, and rows keep their order."""

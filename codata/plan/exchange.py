@@ -1,15 +1,16 @@
 """The exchange: rows move from N files to P partitions, through files of bounded number and size.
 
-What global steps meet through. A *partition file* has one record batch per bucket; each row carries the number of the
-partition that it goes to. With few files and partitions, bucket and partition are the same, and a reader of partition p
-reads batch p of every file. With more than `FAN_IN` files or `BUCKETS` partitions the exchange goes on like a radix
-sort: `exchange/merge` takes one bucket of a group of files and splits it by the next digit of the partition's number,
-until a partition lies in `FAN_IN` files at most. No task reads more files than that, and with sizes as planned none
-holds more than about a part or a partition.
+What global steps meet through. A *partition file* has one record batch per bucket; each row carries the
+number of the partition that it goes to. With few files and partitions, bucket and partition are the same, and
+a reader of partition p reads batch p of every file. With more than `FAN_IN` files or `BUCKETS` partitions the
+exchange goes on like a radix sort: `exchange/merge` takes one bucket of a group of files and splits it by the
+next digit of the partition's number, until a partition lies in `FAN_IN` files at most. No task reads more
+files than that, and with sizes as planned none holds more than about a part or a partition.
 
-Rows keep their order: within a partition, first by file, then by row. Tasks are named by content, so a row can't carry
-the number of the file that it came from; a file that is to be answered carries the column `origin`, counted from the
-first file of its group, and each level adds what the position in its input list says.
+Rows keep their order: within a partition, first by file, then by row. Tasks are named by content, so a row
+can't carry the number of the file that it came from; a file that is to be answered carries the column
+`origin`, counted from the first file of its group, and each level adds what the position in its input list
+says.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ from codata.plan.stage import FAN_IN, Part, Planner, Results, Stage, outputs
 from codata.records.receipt import Output
 
 PARTITION_BYTES: Final = 64 * 1024 * 1024
-"""What a partition should hold: some four shards, so that a task stays within seconds and a small machine's memory."""
+"""What a partition should hold.
+
+Some four shards, so that a task stays within seconds and a small machine's memory.
+"""
 
 BUCKETS: Final = 256
 """Batches of a partition file at most: 64 MiB in 256 batches are still read in pieces of 256 KiB."""
@@ -51,7 +55,10 @@ class Split(Params):
 
 
 class Where(Params):
-    """Where a partition lies: batch `batch` of each file, and how many origins a file before the last one spans."""
+    """Where a partition lies.
+
+    Batch `batch` of each file, and how many origins a file before the last one spans.
+    """
 
     batch: int = Field(ge=0)
     span: int = Field(ge=1)
@@ -65,14 +72,19 @@ class MergeParams(Where):
 
 @dataclass(frozen=True)
 class Layout:
-    """How `partitions` are reached: buckets per level. A pure function of the counts of partitions and files."""
+    """How `partitions` are reached: buckets per level.
+
+    A pure function of the counts of partitions and files.
+    """
 
     partitions: int
     buckets: tuple[int, ...]
 
     @classmethod
     def of(cls, partitions: int, files: int) -> Layout:
-        """As many levels as the number of partitions needs, and as it takes to bring `files` down to `FAN_IN`."""
+        """As many levels as the number of partitions needs, and as it takes to bring `files` down to
+        `FAN_IN`.
+        """
         buckets = [min(BUCKETS, partitions)]
         while prod(buckets) < partitions:
             buckets.append(min(BUCKETS, -(-partitions // prod(buckets))))
@@ -103,31 +115,47 @@ def partitions(size: int) -> int:
 
 
 def spread(hashes: Numbers, count: int) -> Numbers:
-    """A partition number below `count` for each 64-bit hash, in the order of the hashes: `(hash >> 32) * count >> 32`."""
+    """A partition number below `count` for each 64-bit hash, in the order of the hashes.
+
+    `(hash >> 32) * count >> 32`.
+    """
     return ((hashes >> np.uint64(32)) * np.uint64(count) >> np.uint64(32)).astype(np.uint32)
 
 
 def scatter(ctx: Context, rows: pa.Table, numbers: Numbers, split: Split) -> Output:
-    """Keep `rows` as a partition file; `numbers` says to which partition each goes. The order within a bucket stays."""
+    """Keep `rows` as a partition file; `numbers` says to which partition each goes.
+
+    The order within a bucket stays.
+    """
     digits = (numbers // np.uint32(split.stride) % np.uint32(split.buckets)).astype(np.uint16)
     order = np.argsort(digits, kind="stable")
     bounds = np.searchsorted(digits[order], np.arange(split.buckets + 1))
     if PARTITION in rows.column_names:
         rows = rows.drop_columns([PARTITION])
     rows = rows.add_column(0, PARTITION, pa.array(numbers.astype(np.uint32)))
-    rows = rows.combine_chunks().take(pa.array(order))
+    rows = taken(rows.combine_chunks(), order)
     buckets = (rows.slice(a, b - a) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
     return ctx.put_batches(rows.schema, (as_batch(bucket) for bucket in buckets))
 
 
+def taken(table: pa.Table, order: Numbers, without: Any = None) -> pa.Table:
+    """The rows of these numbers, in this order; nulls where the mask `without` is true."""
+    rows: Any = pa.array(order, mask=without)
+    return table.take(rows)
+
+
 def as_batch(table: pa.Table) -> pa.RecordBatch:
     """A table as one batch, also where it has no rows."""
-    return pa.RecordBatch.from_arrays([column.combine_chunks() for column in table.columns], schema=table.schema)
+    return pa.RecordBatch.from_arrays(
+        [column.combine_chunks() for column in table.columns], schema=table.schema
+    )
 
 
 def gather(ctx: Context, files: Sequence[CID], where: Where) -> pa.Table:
     """The rows of a partition in order; `origin` counts from the first of `files`."""
-    return pa.Table.from_batches([_based(ctx.batch(cid, where.batch), i * where.span) for i, cid in enumerate(files)])
+    return pa.Table.from_batches(
+        [_based(ctx.batch(cid, where.batch), i * where.span) for i, cid in enumerate(files)]
+    )
 
 
 def _based(batch: pa.RecordBatch, base: int) -> pa.RecordBatch:
@@ -149,13 +177,15 @@ def answer(ctx: Context, params: Where, inputs: Inputs) -> Outputs:
     """What all partitions answered to one part: a table of its own, in the order of the part's rows."""
     rows = gather(ctx, inputs["files"], params).drop_columns([PARTITION])
     order = np.argsort(rows[ROW].to_numpy(), kind="stable")
-    return {"out": ctx.put_table(rows.combine_chunks().take(pa.array(order)))}
+    return {"out": ctx.put_table(taken(rows.combine_chunks(), order))}
 
 
 def exchange(
     planner: Planner, name: str, files: Sequence[CID], layout: Layout
 ) -> Generator[Stage, Results, tuple[Slice, ...]]:
-    """From partition files of level 0 to the slices of every partition, by as many merges as `layout` says."""
+    """From partition files of level 0 to the slices of every partition, by as many merges as `layout`
+    says.
+    """
     held = [tuple(files)]
     span = 1
     for level in range(1, len(layout.buckets)):

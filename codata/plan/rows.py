@@ -33,7 +33,8 @@ class RowsParams(Params):
 
     def engines_used(self) -> list[str]:
         """The engines of the steps inside."""
-        return [engine for call in self.steps for engine in call.find()[0].engines]
+        found = (call.find() for call in self.steps)
+        return [engine for step, params in found for engine in step.engines_of(params)]
 
 
 @op("rows", version=1, params=RowsParams)

@@ -1,1 +1,31 @@
-"""codata."""
+"""The steps that come with codata: importing this package registers them.
+
+A step or a family of steps is one module here; helpers that several share are `carried`, `columns`, `keys`,
+`matching`, `sort_keys`, `sql`, `sql_allowed` and `vocabulary`.
+"""
+
+from codata_jobs import (
+    dedup_exact,
+    expressions,
+    join,
+    sample,
+    shuffle,
+    sort,
+    text_length,
+    text_normalize,
+    tokens_encode,
+    tokens_pack,
+)
+
+__all__ = [
+    "dedup_exact",
+    "expressions",
+    "join",
+    "sample",
+    "shuffle",
+    "sort",
+    "text_length",
+    "text_normalize",
+    "tokens_encode",
+    "tokens_pack",
+]

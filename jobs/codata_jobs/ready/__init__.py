@@ -1,0 +1,1 @@
+"""Ready-made jobs: YAML files that `codata run NAME` finds by their name."""

@@ -1,0 +1,65 @@
+"""The step `text.length_filter`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from codata.ops import Context, Params
+from codata.steps import RowStep, step
+from codata_jobs.columns import need_text, series
+
+_WORD = r"[^\t\n\x0b\f\r ]+"
+
+
+class LengthParams(Params):
+    """`min` and `max` are kept themselves; None is no bound. `nulls`: what becomes of rows without a text."""
+
+    column: str
+    min: int = Field(default=0, ge=0)
+    max: int | None = Field(default=None, ge=0)
+    unit: Literal["chars", "bytes", "words"] = "chars"
+    nulls: Literal["drop", "keep"] = "drop"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> LengthParams:
+        if self.max is not None and self.max < self.min:
+            raise ValueError(f"max ({self.max}) is less than min ({self.min})")
+        return self
+
+
+@step
+class LengthFilter(RowStep):
+    """Keep rows whose text is neither too short nor too long.
+
+    Rule: length in `unit`: chars are Unicode scalar values, bytes are those of UTF-8, words are the longest
+    runs without ASCII white space (tab, LF, VT, FF, CR, space). Kept where min <= length <= max.
+    """
+
+    name = "text.length_filter"
+    version = 1
+    engines = ("polars",)
+    params = LengthParams
+
+    def schema(self, params: LengthParams, schema: pa.Schema) -> pa.Schema:
+        """The input's schema."""
+        need_text(schema, params.column, self.name)
+        return schema
+
+    def apply(self, params: LengthParams, table: pa.Table, ctx: Context) -> pa.Table:
+        """The rows that are kept."""
+        lengths = _lengths(series(table, params.column), params.unit)
+        kept = lengths >= params.min
+        if params.max is not None:
+            kept &= lengths <= params.max
+        return table.filter(pa.array(kept.fill_null(params.nulls == "keep").to_numpy().astype(np.bool_)))
+
+
+def _lengths(values: pl.Series, unit: str) -> pl.Series:
+    if unit == "chars":
+        return values.str.len_chars()
+    return values.str.len_bytes() if unit == "bytes" else values.str.count_matches(_WORD)
