@@ -37,6 +37,10 @@ class Folder:
         """Where the pack called `name` lies."""
         return self.root / "packs" / f"{name}.car"
 
+    def container(self, is_file: bool, name: str) -> Path:
+        """Where a container of the index lies, by its name there."""
+        return self.file(CID(name)) if is_file else self.pack(name)
+
     def sub(self, name: str) -> Path:
         """One of the store's own folders."""
         return self.root / name

@@ -28,7 +28,7 @@ _ROWS_AT_ONCE: Final = 1000
 
 _SCHEMA: Final = (
     "CREATE TABLE containers (id INTEGER PRIMARY KEY AUTOINCREMENT, root BLOB UNIQUE, name TEXT NOT NULL,"
-    " size INTEGER NOT NULL)",
+    " size INTEGER NOT NULL, synced INTEGER NOT NULL)",
     "CREATE TABLE blocks (key BLOB NOT NULL, container INTEGER NOT NULL, start INTEGER NOT NULL,"
     " length INTEGER NOT NULL, codec INTEGER NOT NULL, born INTEGER NOT NULL, PRIMARY KEY (key, container))"
     " WITHOUT ROWID",
@@ -227,9 +227,12 @@ def file_of(db: sqlite3.Connection, root: bytes) -> Container | None:
     return Container(*row) if row else None
 
 
-def add_container(db: sqlite3.Connection, root: bytes | None, name: str, size: int) -> int:
-    """A new container's id."""
-    cursor = db.execute("INSERT INTO containers (root, name, size) VALUES (?, ?, ?)", (root, name, size))
+def add_container(
+    db: sqlite3.Connection, root: bytes | None, name: str, size: int, *, synced: bool = True
+) -> int:
+    """A new container's id. `synced`: its bytes are surely on the disk."""
+    values = root, name, size, synced
+    cursor = db.execute("INSERT INTO containers (root, name, size, synced) VALUES (?, ?, ?, ?)", values)
     assert cursor.lastrowid is not None
     return cursor.lastrowid
 
@@ -241,6 +244,22 @@ def add_rows(db: sqlite3.Connection, container: int, rows: Iterable[Row]) -> Non
         "INSERT OR IGNORE INTO blocks (key, container, start, length, codec, born) VALUES (?, ?, ?, ?, ?, ?)",
         ((r.key, container, r.start, r.length, r.codec, born) for r in rows),
     )
+
+
+def unsynced(db: sqlite3.Connection, keys: Iterable[bytes]) -> list[Container]:
+    """The containers with any of these blocks that a writer without fsync has written to."""
+    query = (
+        "SELECT c.id, c.root, c.name, c.size FROM blocks b JOIN containers c ON c.id = b.container"
+        " WHERE b.key = ? AND NOT c.synced"
+    )
+    found = {row[0]: Container(*row) for key in keys for row in db.execute(query, (key,))}
+    return list(found.values())
+
+
+def mark_synced(db: sqlite3.Connection, files: Iterable[Container]) -> None:
+    """Note that files are on the disk. Not packs: another process may have appended since the sync."""
+    done = ((file.id,) for file in files if file.root is not None)
+    db.executemany("UPDATE containers SET synced = 1 WHERE id = ?", done)
 
 
 def drop_keys(db: sqlite3.Connection, keys: Iterable[bytes]) -> None:
@@ -303,11 +322,11 @@ def touch(db: sqlite3.Connection, keys: Iterable[bytes]) -> None:
 
 
 def containers(db: sqlite3.Connection) -> Iterator[Container]:
-    """Every container, a page at a time, so that others may write meanwhile."""
+    """Every container that is there now, a page at a time; not those that are made meanwhile."""
     last = 0
-    while page := db.execute(
-        "SELECT id, root, name, size FROM containers WHERE id > ? ORDER BY id LIMIT ?", (last, _ROWS_AT_ONCE)
-    ).fetchall():
+    (end,) = db.execute("SELECT coalesce(max(id), 0) FROM containers").fetchone()
+    query = "SELECT id, root, name, size FROM containers WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+    while page := db.execute(query, (last, end, _ROWS_AT_ONCE)).fetchall():
         yield from (Container(*row) for row in page)
         last = page[-1][0]
 

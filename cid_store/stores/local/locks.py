@@ -12,7 +12,7 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -82,11 +82,15 @@ class Hold:
         self._mutex = threading.Lock()
         self._held: tuple[int, Path] | None = None
 
-    def begin(self, generation: int) -> None:
-        """Hold from `generation` on, unless already holding. Called under the store's shared lock."""
+    def begin(self, advance: Callable[[], int]) -> None:
+        """Hold from a new generation on, which `advance` begins, unless already holding.
+
+        Called under the store's shared lock.
+        """
         with self._mutex:
             if self._held is not None:
                 return
+            generation = advance()
             path = self._folder / f"{generation}-{os.getpid()}-{secrets.token_hex(4)}"
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
             fcntl.flock(fd, fcntl.LOCK_EX)

@@ -35,8 +35,8 @@ def read_block(fd: int, row: Row, path: Path) -> Block:
 
 
 def rescue(folder: Folder, index: Index, blocks: Iterable[Block]) -> None:
-    """Copy blocks into packs, whatever other places they have."""
-    appender = Appender(folder, index, fsync=True)
+    """Copy blocks into new packs, whatever other places they have."""
+    appender = Appender(folder, index, fsync=True, apart=True)
     batch: list[Block] = []
     try:
         for block in blocks:

@@ -82,8 +82,10 @@ class Placed(NamedTuple):
 class Appender:
     """This process's pack. Threads take turns: each commits what it appended before the next one appends."""
 
-    def __init__(self, folder: Folder, index: Index, *, fsync: bool) -> None:
+    def __init__(self, folder: Folder, index: Index, *, fsync: bool, apart: bool = False) -> None:
+        """`apart`: append to new packs only, so that those there already stay as they were seen."""
         self._folder = folder
+        self._apart = apart
         self._index = index
         self._fsync = fsync
         self._mutex = threading.Lock()
@@ -119,9 +121,11 @@ class Appender:
     def commit(self, db: Connection, placed: Placed) -> None:
         """Enter what was appended. If the transaction fails, the next append cuts it off."""
         if self._container is None:
-            self._container = ix.add_container(db, None, self._name, placed.size)
+            self._container = ix.add_container(db, None, self._name, placed.size, synced=self._fsync)
         else:
-            db.execute("UPDATE containers SET size = ? WHERE id = ?", (placed.size, self._container))
+            # One sync takes along what others appended before without.
+            values = placed.size, self._fsync, self._container
+            db.execute("UPDATE containers SET size = ?, synced = ? WHERE id = ?", values)
         ix.add_rows(db, self._container, placed.rows)
 
     def close(self) -> None:
@@ -151,6 +155,8 @@ class Appender:
 
     def _adopt(self) -> int | None:
         self._inode = self._index.inode()
+        if self._apart:
+            return None
         with self._index.reading() as db:
             found = db.execute(
                 "SELECT id, name FROM containers WHERE root IS NULL AND size < ? ORDER BY id LIMIT ?",

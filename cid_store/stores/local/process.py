@@ -12,8 +12,9 @@ from cid_store.block import Block
 from cid_store.stores.local import index as ix
 from cid_store.stores.local.files import Outline
 from cid_store.stores.local.folder import Folder, sync_folder
-from cid_store.stores.local.index import Index
+from cid_store.stores.local.index import Container, Index
 from cid_store.stores.local.locks import Hold, locked
+from cid_store.stores.local.mapped import Proven
 from cid_store.stores.local.packs import Appender
 
 
@@ -27,13 +28,14 @@ class _Known:
 
 
 class Process:
-    """Index, pack and hold of one process. None of them may be used on the other side of a fork."""
+    """What one process has open. None of it may be used on the other side of a fork."""
 
     def __init__(self, folder: Folder, *, fsync: bool) -> None:
         self.pid = os.getpid()
         self.index = Index(folder, durable=fsync)
         self.appender = Appender(folder, self.index, fsync=fsync)
         self.hold = Hold(folder)
+        self.proven = Proven()
         self._folder = folder
         self._fsync = fsync
 
@@ -55,9 +57,9 @@ class Process:
         these a kill leaves only what nobody was told of.
         """
         with locked(self._folder.lock, shared=True), self.appender.turn():
+            self.hold.begin(self._advance)
             with self.index.reading() as db:
                 now = ix.generation(db)
-                self.hold.begin(now)
                 held = ix.held(db, [b.cid.multihash for b in blocks])
                 known = _known(db, file) if file else _Known(None, {}, complete=True)
             if file and path is None and not known.complete and known.container is None:
@@ -68,25 +70,41 @@ class Process:
             if file and path and not known.complete and known.container is None:
                 self._publish(path, self._folder.file(file.root))
                 added += file.size
+            late = self._sync_late([*held, *known.leaves])
             stale = [key for key, born in (held | known.leaves).items() if born < now]
-            if placed or stale or not known.complete:
+            if placed or stale or late or not known.complete:
                 with self.index.writing() as db:
                     if placed:
                         self.appender.commit(db, placed)
                     if file and not known.complete:
-                        _enter(db, file, known.container)
+                        _enter(db, file, synced=self._fsync)
                     ix.touch(db, stale)
+                    ix.mark_synced(db, late)
             return added
 
     def touch(self, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Make blocks as safe from `gc` as if they were put now; returns those that are held."""
         with locked(self._folder.lock, shared=True):
-            with self.index.reading() as db:
-                self.hold.begin(ix.generation(db))
+            self.hold.begin(self._advance)
             with self.index.writing() as db:
                 held = ix.held(db, keys)
                 ix.touch(db, held)
         return held
+
+    def _advance(self) -> int:
+        # What was put before this hold keeps its own, lower generation: the hold does not protect it.
+        with self.index.writing() as db:
+            return ix.advance(db)
+
+    def _sync_late(self, keys: Sequence[bytes]) -> list[Container]:
+        """Sync what is held already by the word of a writer without fsync: this one may promise more."""
+        if not self._fsync or not keys:
+            return []
+        with self.index.reading() as db:
+            late = ix.unsynced(db, keys)
+        if late:
+            durable(self._folder, [self._folder.container(c.root is not None, c.name) for c in late])
+        return late
 
     def _publish(self, path: Path, target: Path) -> None:
         """Give a finished file its name."""
@@ -106,9 +124,12 @@ def _known(db: Connection, file: Outline) -> _Known:
     return _Known(container.id if container else None, leaves, complete=len(leaves) == len(keys))
 
 
-def _enter(db: Connection, file: Outline, container: int | None) -> None:
-    if container is None:
-        container = ix.add_container(db, file.root.multihash, file.root, file.size)
+def _enter(db: Connection, file: Outline, *, synced: bool) -> None:
+    # Looked up again inside the transaction: another process may have brought the same file meanwhile.
+    found = ix.file_of(db, file.root.multihash)
+    container = (
+        found.id if found else ix.add_container(db, file.root.multihash, file.root, file.size, synced=synced)
+    )
     ix.add_rows(db, container, file.rows())
 
 

@@ -7,6 +7,7 @@ reported as stored is lost, whoever is killed and whatever runs at once.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from cid_store.stores.local.files import CHUNK, SMALL, Outline, head_of, outline
 from cid_store.stores.local.folder import Folder, named_errors, read_all, write_all
 from cid_store.stores.local.index import Place
 from cid_store.stores.local.locks import locked, temp_file
-from cid_store.stores.local.mapped import MappedReader, Proven, leaves_of
+from cid_store.stores.local.mapped import MappedReader, leaves_of
 from cid_store.stores.local.process import Process, durable
 from cid_store.stores.local.report import CheckReport
 from cid_store.unixfs import FileReader
@@ -36,6 +37,18 @@ _LOOKS: Final = 5  # how often a block is looked up again that `gc` moved betwee
 
 _inherited: list[Process] = []
 """Of the parent, in a forked child: neither used nor closed, which would disturb the parent's locks."""
+
+
+_opening = threading.Lock()
+
+
+def _unlock() -> None:
+    """In a forked child: the lock may have been taken by a thread of the parent, which is not here."""
+    global _opening
+    _opening = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_unlock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,6 @@ class LocalStore(Store, Keeper):
         self.fsync = fsync
         self.bytes_stored = 0
         """Bytes that came new to the disk through this object: none for what was held already."""
-        self._proven = Proven()
         self._process: Process | None = None
         with self._errors("opening the store"):
             self.folder.prepare()
@@ -98,7 +110,10 @@ class LocalStore(Store, Keeper):
         if process is None or process.pid != os.getpid():
             if process is not None:
                 _inherited.append(process)
-            self._process = process = Process(self.folder, fsync=self.fsync)
+            with _opening:
+                if self._process is None or self._process.pid != os.getpid():
+                    self._process = Process(self.folder, fsync=self.fsync)
+                process = self._process
         return process
 
     @contextmanager
@@ -136,7 +151,7 @@ class LocalStore(Store, Keeper):
         return data if len(data) == place.length else None
 
     def _path(self, place: Place) -> Path:
-        return self.folder.file(CID(place.name)) if place.is_file else self.folder.pack(place.name)
+        return self.folder.container(place.is_file, place.name)
 
     def _write(self, blocks: Sequence[Block]) -> None:
         with self._errors("storing blocks"):
@@ -210,17 +225,20 @@ class LocalStore(Store, Keeper):
                 # Gone in between: `gc` took the file, and the plain reader says what is missing.
                 with suppress(FileNotFoundError):
                     return MappedReader(
-                        self.folder.file(CID(file.name)), root, list(leaves_of(self, root)), self._proven
+                        self.folder.file(CID(file.name)),
+                        root,
+                        list(leaves_of(self, root)),
+                        self._here().proven,
                     )
         return super().open_file(root)
 
     # -- keeping and forgetting ------------------------------------------------------------------------------
 
     def relax(self) -> None:
-        """Write without fsync until `persist`."""
-        self.fsync = False
+        """Write without fsync until `persist`. Raises `UsageError` once the store has been used."""
         if self._process is not None:
-            raise UsageError("a store is relaxed before it is used")
+            raise UsageError("a store is relaxed before it is used", next_step="relax it right after opening")
+        self.fsync = False
 
     def persist(self, cids: Iterable[CID]) -> None:
         """Make blocks, and files whose root they are, survive a power failure. Raises `BlockNotFound`."""
