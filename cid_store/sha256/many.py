@@ -6,21 +6,18 @@ A kernel is compiled only once a process has hashed enough for that to pay; resu
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-import numpy as np
-
-from cid_store.sha256 import constants, host
+from cid_store.sha256 import host
 
 Buffer = bytes | bytearray | memoryview
 
 LEAST_BYTES: Final = 16 * 1024
 """Shorter buffers cost more to hand to the kernel than it saves."""
 
-_WORTH_COMPILING: Final = 1024 * 1024 * 1024
+_WORTH_COMPILING: Final = 2 * 1024 * 1024 * 1024
 """Bytes hashed before the kernel is compiled; measured in docs/decisions/0007-piece-kernels.md."""
 
 _seen = 0
@@ -42,8 +39,7 @@ def sha256_many(buffers: Sequence[Buffer]) -> list[bytes]:
 
 def _kernel_pays(size: int) -> bool:
     """Whether to use the kernel: it runs here, and is soon worth compiling. A forced one always is."""
-    global _seen
-    _seen += size  # a race between threads loses a count, which only delays compiling
+    expect(size)  # a race between threads loses a count, which only delays compiling
     forced = host.forced()
     wanted = forced == "sha-ni" if forced else _seen >= _WORTH_COMPILING and "sha-ni" in host.kernels()
     return wanted and _works()
@@ -60,64 +56,13 @@ def _works() -> bool:
     return found == [hashlib.sha256(data).digest() for data in sample]
 
 
-@dataclass(slots=True)
-class _Stream:
-    """A message on its way: first the whole blocks of the buffer, then the padded rest."""
-
-    position: int
-    address: int
-    blocks: int
-    tail: np.ndarray[tuple[int], np.dtype[np.uint8]]
-    in_tail: bool = False
-
-    @classmethod
-    def of(cls, position: int, view: memoryview) -> _Stream:
-        whole = len(view) // 64
-        rest = bytes(view[whole * 64 :])
-        zeros = -(len(rest) + 9) % 64
-        padded = rest + b"\x80" + bytes(zeros) + (8 * len(view)).to_bytes(8, "big")
-        return cls(position, _address(view), whole, np.frombuffer(padded, np.uint8))
-
-    def advance(self, blocks: int) -> bool:
-        """Count `blocks` as hashed; whether the message is finished."""
-        self.address += 64 * blocks
-        self.blocks -= blocks
-        if self.blocks == 0 and not self.in_tail:
-            self.address, self.blocks, self.in_tail = self.tail.ctypes.data, len(self.tail) // 64, True
-        return self.blocks == 0
-
-
-def _address(view: memoryview) -> int:
-    return np.frombuffer(view, np.uint8).ctypes.data
-
-
 def _interleaved(views: Sequence[memoryview]) -> list[bytes]:
-    """The digests of at least one view each of at least 64 bytes; lanes that finish take the next message."""
-    from cid_store.sha256.sha_ni import ORDER
-    from cid_store.sha256.streams import WIDTH, absorbers
+    from cid_store.sha256.interleave import interleaved  # brings numpy: not for a process that hashes little
 
-    one, all_ = absorbers()
-    start = np.array([constants.INITIAL[i] for i in ORDER], np.uint32)
-    letters = np.argsort(ORDER)
-    waiting: Iterator[_Stream] = (_Stream.of(i, view) for i, view in enumerate(views))
-    lanes = [stream for _, stream in zip(range(WIDTH), waiting, strict=False)]
-    states = np.tile(start, (WIDTH, 1))
-    digests = [b""] * len(views)
-    while lanes:
-        width = WIDTH if len(lanes) == WIDTH else 1
-        blocks = min(stream.blocks for stream in lanes[:width])
-        pointers = np.array([stream.address for stream in lanes[:width]], np.uint64)
-        (all_ if width == WIDTH else one)(pointers.ctypes.data, blocks, states.ctypes.data)
-        for lane in reversed(range(width)):
-            stream = lanes[lane]
-            if not stream.advance(blocks):
-                continue
-            digests[stream.position] = states[lane, letters].astype(">u4").tobytes()
-            following = next(waiting, None)
-            if following is not None:
-                lanes[lane] = following
-                states[lane] = start
-            else:
-                del lanes[lane]
-                states[lane : WIDTH - 1] = states[lane + 1 :]
-    return digests
+    return interleaved(views)
+
+
+def expect(size: int) -> None:
+    """Say that `size` bytes are going to be hashed, so that the kernel serves from the first of them."""
+    global _seen
+    _seen += size
