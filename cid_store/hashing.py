@@ -22,7 +22,7 @@ Frame = Callable[[int], tuple[bytes, bytes]]
 """The length of a block's data to the bytes before and after it."""
 
 BATCH: Final = 4 * 1024 * 1024
-"""Bytes that a thread reads and hashes at a time: four blocks of the usual size, as a kernel hashes at once."""
+"""Bytes that a thread reads and hashes at a time: four usual blocks, as a kernel hashes at once."""
 
 _MAX_THREADS: Final = 16  # beyond this, memory bandwidth is what limits
 
