@@ -78,11 +78,9 @@ class Driver:
         assert isinstance(step, steps.RowStep)
         params = check_params(step.params, dict(raw), name, context or None)
         table = canonical_table(table)
+        schema = step.schema(params, table.schema)
         made = step.apply(params, table, StoreContext(self.store))
-        assert made.schema.equals(step.schema(params, table.schema)), (
-            made.schema,
-            step.schema(params, table.schema),
-        )
+        assert made.schema.equals(schema), (made.schema, schema)
         return canonical_table(made)
 
     def tasks(self) -> list[CID]:

@@ -48,13 +48,15 @@ def parse(text: str, what: str) -> Expression:
     try:
         tree = sqlglot.parse_one(text, dialect="postgres")
     except (SqlglotError, RecursionError) as e:
-        raise ParameterError(f"{what}: {shown} is not an SQL expression: {str(e).splitlines()[0]}") from None
+        raise ParameterError(
+            f"{what}: {shown} is not an SQL expression: {str(e).splitlines()[0][:200]}"
+        ) from None
     columns = _check_syntax(tree, shown, what)
     try:
         compiled = pl.sql_expr(text)
         built = json.loads(compiled.meta.serialize(format="json"))
     except (pl.exceptions.PolarsError, RecursionError) as e:
-        raise ParameterError(f"{what}: {shown} is not supported: {str(e).splitlines()[0]}") from None
+        raise ParameterError(f"{what}: {shown} is not supported: {str(e).splitlines()[0][:200]}") from None
     _check_built(built, shown, what)
     if set(compiled.meta.root_names()) != set(columns):
         raise ParameterError(

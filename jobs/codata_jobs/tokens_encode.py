@@ -37,14 +37,21 @@ _CACHED: Final = 4
 _loaded: dict[tuple[str, Format, str | None], Tokenizer] = {}
 
 
+def bundled_path(name: str) -> str | None:
+    """Where a bundled name's file lies; None where its package is not installed. Imports nothing of it."""
+    package, inside = BUNDLED[name]
+    found = importlib.util.find_spec(package)
+    return None if found is None or found.origin is None else str(Path(found.origin).parent / inside)
+
+
 def _find_bundled(value: object) -> object:
     if not isinstance(value, str) or isinstance(value, CID) or value not in BUNDLED:
         return value
-    package, inside = BUNDLED[value]
-    found = importlib.util.find_spec(package)
-    if found is None or found.origin is None:
+    path = bundled_path(value)
+    if path is None:
+        package = BUNDLED[value][0]
         raise ValueError(f"tokenizer {value!r} comes with the package {package}, which is not installed")
-    return str(Path(found.origin).parent / inside)
+    return path
 
 
 class EncodeParams(Params):
