@@ -1,9 +1,9 @@
 """The home folder: everything that codata keeps for one user or project.
 
-    store/          the local block store
-    identity.pem    the private key (mode 0600)
-    home.sqlite     names, receipts by task, seals, trusted DIDs, runs
-    config.toml     settings, where the user wrote any
+store/          the local block store
+identity.pem    the private key (mode 0600)
+home.sqlite     names, receipts by task, seals, trusted DIDs, runs
+config.toml     settings, where the user wrote any
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from platformdirs import user_data_path
 
 from cid_store import Store
 from cid_store.cid import CID
-from cid_store.errors import InvalidCID
+from cid_store.errors import InvalidCID, UsageError
 from cid_store.pins import Keeper
 from cid_store.stores import open_store
+from cid_store.unixfs.paths import follow
+from cid_store.unixfs.paths import parse as parse_path
+from cid_store.unixfs.paths import resolve as resolve_path
 from codata import identity
-from codata.errors import HomeError, UnknownName, UsageError
+from codata.errors import HomeError, UnknownName
 
 FOLDER = ".codata"
 
@@ -35,8 +38,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, cid TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS receipts (
-    task TEXT NOT NULL, receipt TEXT NOT NULL, executor TEXT NOT NULL, PRIMARY KEY (task, receipt)
-) WITHOUT ROWID;
+    number INTEGER PRIMARY KEY, task TEXT NOT NULL, receipt TEXT NOT NULL, executor TEXT NOT NULL, UNIQUE (task, receipt)
+);
 CREATE TABLE IF NOT EXISTS sealed (
     receipt TEXT PRIMARY KEY, seal TEXT NOT NULL, idx INTEGER NOT NULL, proof BLOB NOT NULL
 ) WITHOUT ROWID;
@@ -64,7 +67,9 @@ class Home:
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path / "home.sqlite", timeout=60, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path / "home.sqlite", timeout=60, isolation_level=None, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
@@ -132,7 +137,8 @@ class Home:
         """Let `name` stand for `cid`, whatever it stood for before. Raises `UsageError` for names that can't be."""
         if not _NAME.match(name):
             raise UsageError(
-                f"{name!r} can't be a name", next_step="use letters, digits, '.', '_' and '-', at most 128 of them"
+                f"{name!r} can't be a name",
+                next_step="use letters, digits, '.', '_' and '-', at most 128 of them",
             )
         try:
             CID(name)
@@ -157,50 +163,58 @@ class Home:
         return CID(row[0]) if row else None
 
     def resolve(self, ref: str) -> CID:
-        """The CID of a REF: a name or a CID. Raises `UsageError` where it is both a name and a path on disk."""
-        named = self.lookup(ref)
+        """The CID of a REF: a name or CID, or a path below one, as `NAME/a/b.txt` or `/ipfs/CID/a`.
+
+        Raises `UsageError` where it is both a name here and a path on disk, `PathNotFound`, `UnknownName`.
+        """
+        head, slash, path = ref.partition("/")
+        named = self.lookup(head)
         if named is not None:
             if Path(ref).exists():
                 raise UsageError(
-                    f"{ref!r} is both a name here and a path on disk", next_step=f"write ./{ref} or the CID {named}"
+                    f"{ref!r} is both a name here and a path on disk",
+                    next_step=f"write ./{ref} or {named}{slash}{path}",
                 )
-            return named
+            return resolve_path(self.store, f"{named}/{path}") if path else named
         try:
-            return CID(ref.removeprefix("ipfs://").removeprefix("/ipfs/"))
+            parsed = parse_path(ref)
         except InvalidCID:
             near = ", ".join(list(self.names())[:10])
             raise UnknownName(
                 f"{ref!r} is neither a CID nor a name here",
                 cid=None,
-                next_step=f"the names are: {near}" if near else "nothing has a name yet: `codata add PATH --name NAME`",
+                next_step=f"the names are: {near}"
+                if near
+                else "nothing has a name yet: `codata add PATH --name NAME`",
             ) from None
+        return follow(self.store, parsed.root, parsed.names)
 
     # -- work done -----------------------------------------------------------------------------------------------
 
     def record(self, task: CID, receipt: CID, executor: str, outputs: Iterable[CID]) -> None:
         """Remember a receipt: by its task for the cache, by its outputs to find again what made them."""
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO receipts VALUES (?, ?, ?)", (task, receipt, executor))
+            db.execute("INSERT OR IGNORE INTO receipts (task, receipt, executor) VALUES (?, ?, ?)", (task, receipt, executor))
             db.executemany("INSERT OR IGNORE INTO made VALUES (?, ?)", [(cid, task) for cid in outputs])
 
     def receipts(self, task: CID) -> list[tuple[CID, str]]:
-        """Every receipt known for a task, with its executor."""
-        rows = self._db.execute("SELECT receipt, executor FROM receipts WHERE task = ? ORDER BY receipt", (task,))
+        """Every receipt known for a task, with its executor, in the order in which they came."""
+        rows = self._db.execute(
+            "SELECT receipt, executor FROM receipts WHERE task = ? ORDER BY number", (task,)
+        )
         return [(CID(receipt), executor) for receipt, executor in rows]
-
-    def forget(self, receipt: CID) -> None:
-        """Leave a receipt out of the cache: what it promised is not there any more."""
-        self._db.execute("DELETE FROM receipts WHERE receipt = ?", (receipt,))
 
     def makers(self, cid: CID) -> list[CID]:
         """The tasks that are known to have made this output."""
-        return [CID(t) for (t,) in self._db.execute("SELECT task FROM made WHERE cid = ? ORDER BY task", (cid,))]
+        return [
+            CID(t) for (t,) in self._db.execute("SELECT task FROM made WHERE cid = ? ORDER BY task", (cid,))
+        ]
 
     def seal(self, receipts: Iterable[tuple[CID, Sealed]]) -> None:
-        """Remember where receipts are sealed."""
+        """Remember where receipts are sealed; the first seal of each counts, so that a run done again is the same."""
         rows = [(r, s.seal, s.index, b"".join(s.proof)) for r, s in receipts]
         with self._transaction() as db:
-            db.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?, ?, ?)", rows)
 
     def sealed(self, receipt: CID) -> Sealed | None:
         """Where a receipt is sealed."""
@@ -222,7 +236,8 @@ class Home:
             rows = self._db.execute("SELECT run FROM runs ORDER BY at, run")
         else:
             rows = self._db.execute(
-                "SELECT run FROM run_outputs JOIN runs USING (run) WHERE output = ? ORDER BY at, run", (output,)
+                "SELECT run FROM run_outputs JOIN runs USING (run) WHERE output = ? ORDER BY at, run",
+                (output,),
             )
         return [CID(run) for (run,) in rows]
 
@@ -232,7 +247,9 @@ class Home:
 
     def attestations(self, run: CID) -> list[CID]:
         """What verifiers said of a run."""
-        rows = self._db.execute("SELECT attestation FROM attestations WHERE run = ? ORDER BY attestation", (run,))
+        rows = self._db.execute(
+            "SELECT attestation FROM attestations WHERE run = ? ORDER BY attestation", (run,)
+        )
         return [CID(a) for (a,) in rows]
 
     # -- trust ---------------------------------------------------------------------------------------------------

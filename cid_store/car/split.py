@@ -39,7 +39,7 @@ def split_car(
             raise UsageError(
                 f"{target_size} bytes less {headroom} leave no room for a header of {header} bytes"
             )
-        for number, blocks in enumerate(_runs(car.blocks(), room - header)):
+        for number, blocks in enumerate(runs(car.blocks(), room - header)):
             path = target / f"{stem}-{number:05d}.car"
             unfinished = path.with_suffix(".car.part")
             try:
@@ -54,7 +54,7 @@ def split_car(
     return parts
 
 
-def _runs(blocks: Iterator[Block], room: int) -> Iterator[Iterator[Block]]:
+def runs(blocks: Iterator[Block], room: int) -> Iterator[Iterator[Block]]:
     """Blocks in runs of at most `room` bytes of sections; each is consumed before the next is asked for."""
     following: Block | None = next(blocks, None)
 

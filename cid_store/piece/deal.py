@@ -109,19 +109,21 @@ def prepare(
     *,
     piece_size: int | None = None,
     workers: int = 1,
+    threads: int | None = None,
 ) -> DealManifest:
     """Write the named CARs into `folder`, hash those and the existing ones, and save the manifest
     beside them.
 
     Pieces are padded to `piece_size` (padded bytes), or to the least that holds them. `workers` CARs are
-    handled at once. Raises `UsageError` for a bad or repeated name, `InvalidPieceSize` for a CAR too large,
-    `StoreError`.
+    handled at once, each hashed by one thread; a single worker hashes by `threads` (default: the CPUs), and
+    takes the next source while it writes the one before. Raises `UsageError` for a bad or repeated name,
+    `InvalidPieceSize` for a CAR too large, `StoreError`.
     """
     if workers < 1:
         raise UsageError(f"{workers} workers can't prepare anything", next_step="ask for one or more")
     if piece_size is not None:
         check_piece_size(piece_size)
-    threads = None if workers == 1 else 1
+    threads = threads if workers == 1 else 1
 
     def one(source: Source) -> DealPiece:
         made = _hashed(source, threads) if isinstance(source, CarFile) else _written(*source, folder, threads)

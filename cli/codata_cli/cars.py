@@ -1,4 +1,4 @@
-"""Commands on CARs: car create, import, ls, verify."""
+"""Commands on CARs: car create, import, ls, verify, split, index."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
 from codata_cli.output import Output, size, table
+from codata_cli.sizes import parse_size
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A CAR file.")]
 
@@ -20,6 +21,8 @@ def register(app: typer.Typer) -> None:
     car.command("import")(import_)
     car.command("ls")(list_blocks)
     car.command()(verify)
+    car.command()(split)
+    car.command()(index)
     app.add_typer(car, name="car")
 
 
@@ -100,3 +103,64 @@ def verify(file: FileArgument, json: JsonOption = False) -> int:
     }
     Output(json).result(value)
     return 0 if report.complete else 4
+
+
+def split(
+    file: FileArgument,
+    size_: Annotated[str, typer.Option("--size", metavar="SIZE", help="The most bytes of a part, as 32GiB.")],
+    folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the parts go.")] = Path(),
+    json: JsonOption = False,
+) -> None:
+    """Cut a CAR into CARs of at most a given size, each block proven. The same input gives the same parts."""
+    from cid_store.car import open_car, split_car
+
+    folder.mkdir(parents=True, exist_ok=True)
+    parts, blocks, total = [], 0, 0
+    with open_car(file) as car:
+        roots = list(car.roots)
+    for path in split_car(file, parse_size(size_), folder, stem=file.stem):
+        with open_car(path) as part:
+            count = sum(1 for _ in part.sections())
+        parts.append({"path": str(path), "blocks": count, "bytes": path.stat().st_size})
+        blocks, total = blocks + count, total + path.stat().st_size
+    rows = [tuple(p.values()) for p in parts]
+    value = {
+        "root": roots[0] if roots else None,
+        "roots": roots,
+        "blocks": blocks,
+        "bytes": total,
+        "parts": parts,
+    }
+    Output(json).result(value, table(["part", "blocks", "bytes"], rows))
+
+
+def index(
+    file: FileArgument,
+    dest: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The index's file. Default: FILE.idx.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Write the CARv2 index of a CAR (MultihashIndexSorted), made from its blocks and no index of its own."""
+    from cid_store.car import index_car, open_car
+
+    path = dest or file.with_name(f"{file.name}.idx")
+    with open_car(file) as car:
+        sections = [s.block_length for s in car.sections()]
+        roots = list(car.roots)
+    fresh = path.with_name(f"{path.name}.part")
+    try:
+        with fresh.open("wb") as out:
+            written = index_car(file, out)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    value = {
+        "root": roots[0] if roots else None,
+        "roots": roots,
+        "blocks": len(sections),
+        "bytes": sum(sections),
+        "index_bytes": written,
+        "path": str(path),
+    }
+    Output(json).result(value)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codata_cli import unixfs
 from codata_cli.common import (
     ClusterOption,
     HomeOption,
@@ -19,6 +20,14 @@ from codata_cli.common import (
 )
 from codata_cli.output import Output, lines, size, table
 
+if TYPE_CHECKING:
+    from cid_store.cid import CID
+    from codata.home import Home
+
+ProfileOption = Annotated[
+    str, typer.Option("--profile", help="UnixFS: unixfs-v1-2025, or unixfs-v0-2015 as older Kubo.")
+]
+
 _KINDS = {"manifest/1": "dataset", "run/1": "run", "job/1": "job", "source/1": "source"}
 
 
@@ -26,7 +35,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(add)
     app.command()(cid)
-    app.command("ls")(list_names)
+    app.command()(ls)
     app.command()(show)
     app.command()(head)
     app.command()(export)
@@ -43,6 +52,11 @@ def add(
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="CSV: the character between fields.")] = None,
     header: Annotated[bool, typer.Option(help="CSV: whether the first line names the columns.")] = True,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Keep one file or folder as it is, with no rows read.")
+    ] = False,
+    profile: ProfileOption = "unixfs-v1-2025",
+    hidden: Annotated[bool, typer.Option("--hidden", help="With --raw: keep hidden files too.")] = False,
     home: HomeOption = None,
     store: StoreOption = None,
     workers: WorkersOption = None,
@@ -54,6 +68,10 @@ def add(
 
     The same rows in the same order give the same dataset CID, whatever format they come from.
     """
+    if raw:
+        with session(home, json, store) as (opened, out):
+            unixfs.add_raw(opened, out, paths, name, profile, hidden)
+        return
     from codata.add import add as run
     from codata_cli.progress import progress
 
@@ -77,32 +95,34 @@ def add(
 
 def cid(
     path: Annotated[Path, typer.Argument(help="A file or a folder.")],
-    profile: Annotated[
-        str, typer.Option(help="unixfs-v1-2025, or unixfs-v0-2015 as older Kubo.")
-    ] = "unixfs-v1-2025",
+    profile: ProfileOption = "unixfs-v1-2025",
     hidden: Annotated[bool, typer.Option("--hidden", help="Count hidden files too.")] = False,
     json: JsonOption = False,
 ) -> None:
     """The CID that a file or folder has in IPFS. Nothing is stored."""
-    from cid_store.errors import UsageError
-    from cid_store.unixfs import PROFILES, AddOptions, measure_tree
+    from cid_store.unixfs import AddOptions, measure_tree
 
-    if profile not in PROFILES:
-        raise UsageError(
-            f"there is no profile {profile!r}", next_step=f"the profiles are: {', '.join(PROFILES)}"
-        )
-    if not path.exists():
-        raise UsageError(f"there is no file {path}")
-    named = measure_tree(path, AddOptions(PROFILES[profile], hidden=hidden))
+    named = measure_tree(path, AddOptions(unixfs.profile_of(profile), hidden=hidden))
     Output(json).result({"cid": named.cid, "bytes": named.size}, named.cid)
 
 
-def list_names(home: HomeOption = None, store: StoreOption = None, json: JsonOption = False) -> None:
-    """Names, what they stand for, and the runs that are known."""
+def ls(
+    ref: Annotated[
+        str | None,
+        typer.Argument(metavar="[REF[/PATH]]", help="A folder to list. Without one: the names here."),
+    ] = None,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Names, what they stand for, and the runs that are known; or the entries of a folder."""
     from codata.records.base import kind_of
     from codata.records.manifest import Manifest
 
     with session(home, json, store) as (opened, out):
+        if ref is not None:
+            unixfs.list_entries(opened, out, ref)
+            return
         rows: list[dict[str, Any]] = []
         for name, root in opened.names().items():
             held = opened.store.has(root)
@@ -112,7 +132,9 @@ def list_names(home: HomeOption = None, store: StoreOption = None, json: JsonOpt
                 {
                     "name": name,
                     "cid": root,
-                    "kind": _KINDS.get(kind, kind) if kind else ("block" if held else "missing"),
+                    "kind": _KINDS.get(kind, kind)
+                    if kind
+                    else (_plain_kind(opened, root) if held else "missing"),
                     "rows": manifest.rows if manifest else None,
                     "bytes": manifest.size if manifest else None,
                 }
@@ -134,6 +156,17 @@ def list_names(home: HomeOption = None, store: StoreOption = None, json: JsonOpt
             {"names": rows, "runs": opened.runs()},
             text if rows else "nothing has a name yet: codata add PATH --name NAME",
         )
+
+
+def _plain_kind(opened: Home, root: CID) -> str:
+    """What is no record: a file or folder, or any other block."""
+    from cid_store.unixfs import stat
+    from cid_store.unixfs.errors import BadUnixFS
+
+    try:
+        return {"other": "block"}.get(found := stat(opened.store, root).kind, found)
+    except BadUnixFS:
+        return "block"
 
 
 def show(
