@@ -245,6 +245,24 @@ def test_a_pack_is_a_car(store: LocalStore) -> None:
         assert [Block(b.cid, bytes(b.data)) for b in car.blocks()] == blocks
 
 
+def test_the_bytes_of_docs_spec_local_store(store: LocalStore) -> None:
+    """The golden values of the page."""
+    cid = store.put(b"hello")
+    path, at = where(store, cid)
+    assert path.read_bytes().hex() == (
+        "11a265726f6f7473806776657273696f6e01"
+        "29015512202cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b982468656c6c6f"
+    )
+    assert at == 55
+    assert (store.folder.root / "FORMAT").read_bytes() == b"codata local store, format 1\n"
+    root = store.put_file(bytes(2 * MIB))
+    file = store.folder.root / "files" / root[-3:-1] / root
+    assert root == "bafybeiam7fzx7ebtpwnfqb4tfhcthbgihdavyir433y6dd5jjy37dftd4e"
+    assert file.read_bytes() == bytes(2 * MIB)
+    store.pin(cid, "direct", "why")
+    assert (store.folder.root / "pins" / cid).read_bytes() == b'{"kind": "direct", "note": "why"}'
+
+
 def test_a_temp_file_in_use_stays(store: LocalStore) -> None:
     from cid_store.stores.local.locks import temp_file
 

@@ -153,6 +153,15 @@ def test_content_is_stored_once(store: LocalStore, tmp_path: Path) -> None:
     assert list((store.folder.root / "tmp").iterdir()) == []
 
 
+def test_files_that_begin_alike(store: LocalStore, tmp_path: Path) -> None:
+    """A first chunk that is known says nothing certain about the rest."""
+    head = sample(MIB)
+    store.put_file(head + b"one")
+    for data in (head + b"two", head):
+        (tmp_path / "file").write_bytes(data)
+        assert store.open_file(store.put_file(tmp_path / "file")).view() == data
+
+
 def test_blocks_that_came_singly_make_a_file(store: LocalStore) -> None:
     """As from a CAR: nothing is stored again, and the file reads the same."""
     data = sample(2 * MIB + 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cid_store.cid import CID
 from cid_store.errors import InvalidCID
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
 from cid_store.stores.local.check_files import adopt_file, check_file
 from cid_store.stores.local.check_packs import adopt_pack, check_pack
 from cid_store.stores.local.folder import Folder
@@ -73,15 +73,15 @@ def _fresh_index(folder: Folder) -> Index:
     newest = max((int(p.name.partition("-")[0]) for p in folder.sub("holds").iterdir()), default=0)
     with index.writing() as db:
         # Above every hold: what is adopted must be as safe as it was.
-        ix.advance(db, newest)
+        entries.advance(db, newest)
     return index
 
 
 def _listed(folder: Folder, index: Index, notes: Notes) -> None:
     """Every container of the index, against the disk."""
     with index.reading() as db:
-        ix.locate(db)
-        for container in ix.containers(db):
+        entries.locate(db)
+        for container in entries.containers(db):
             examine = check_pack if container.root is None else check_file
             examine(folder, index, db, container, notes)
         db.execute("DROP TABLE temp.located")
@@ -90,7 +90,7 @@ def _listed(folder: Folder, index: Index, notes: Notes) -> None:
 def _unlisted(folder: Folder, index: Index, notes: Notes) -> None:
     """Everything on the disk, against the index. Packs first: they hold the nodes of files."""
     with index.reading() as db:
-        packs = {c.name for c in ix.containers(db) if c.root is None}
+        packs = {c.name for c in entries.containers(db) if c.root is None}
     for path in sorted(folder.sub("packs").iterdir()):
         if path.stem not in packs:
             adopt_pack(folder, index, path, notes)
@@ -106,5 +106,5 @@ def _is_listed(index: Index, path: Path) -> bool:
     except InvalidCID:
         return False
     with index.reading() as db:
-        file = ix.file_of(db, root.multihash)
+        file = entries.file_of(db, root.multihash)
     return file is not None and file.name == path.name

@@ -8,10 +8,11 @@ from sqlite3 import Connection
 
 from cid_store.block import Block
 from cid_store.cid import CID
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Container, Row
 from cid_store.stores.local.files import CHUNK, Outline, outline_file
 from cid_store.stores.local.folder import Folder
-from cid_store.stores.local.index import Container, Index, Row
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.move import read_block, rescue
 from cid_store.stores.local.report import Notes
 
@@ -20,7 +21,7 @@ def check_file(folder: Folder, index: Index, db: Connection, file: Container, no
     """Hash a file and hold it against its name and its rows. A bad one is quarantined, its good blocks are
     saved.
     """
-    rows = list(ix.rows_of(db, file.id))
+    rows = list(entries.rows_of(db, file.id))
     path = folder.file(CID(file.name))
     found = _outline(path)
     if found is None:
@@ -38,7 +39,7 @@ def check_file(folder: Folder, index: Index, db: Connection, file: Container, no
         _forget(folder, index, file, path, bad, [row for row in rows if row not in bad], notes)
         return
     for row in bad:
-        notes.damaged("wrong-row", path, ix.cid_of(row.key, row.codec), "dropped from the index")
+        notes.damaged("wrong-row", path, entries.cid_of(row.key, row.codec), "dropped from the index")
     if notes.repair:
         _complete(folder, index, file.id, found, bad)
 
@@ -56,7 +57,7 @@ def adopt_file(folder: Folder, index: Index, path: Path, notes: Notes) -> None:
     notes.left("unlisted-file", path, "entered in the index")
     if notes.repair:
         with index.writing() as db:
-            container = ix.add_container(db, found.root.multihash, found.root, found.size)
+            container = entries.add_container(db, found.root.multihash, found.root, found.size)
         _complete(folder, index, container, found, [])
 
 
@@ -70,9 +71,9 @@ def _outline(path: Path) -> Outline | None:
 def _complete(folder: Folder, index: Index, container: int, file: Outline, bad: Sequence[Row]) -> None:
     """Drop wrong rows of a good file; enter all that it should have, and its nodes where they are missing."""
     with index.writing() as db:
-        ix.drop_rows(db, container, (row.key for row in bad))
-        ix.add_rows(db, container, file.rows())
-        held = ix.held(db, [node.cid.multihash for node in file.nodes])
+        entries.drop_rows(db, container, (row.key for row in bad))
+        entries.add_rows(db, container, file.rows())
+        held = entries.held(db, [node.cid.multihash for node in file.nodes])
     rescue(folder, index, [node for node in file.nodes if node.cid.multihash not in held])
 
 
@@ -88,7 +89,9 @@ def _forget(
     """Take a damaged or missing file out of the index, after copying its good blocks into packs."""
     kind = "corrupt-block" if path.exists() else "missing-file"
     for row in lost:
-        notes.damaged(kind, path, ix.cid_of(row.key, row.codec), "dropped; the file's good blocks are kept")
+        notes.damaged(
+            kind, path, entries.cid_of(row.key, row.codec), "dropped; the file's good blocks are kept"
+        )
     if not lost:
         notes.damaged("misnamed-file", path, None, "moved to quarantine; its blocks are kept")
     if not notes.repair:
@@ -97,8 +100,8 @@ def _forget(
         with path.open("rb", buffering=0) as f:
             rescue(folder, index, _each(f.fileno(), good, path))
     with index.writing() as db:
-        ix.drop_rows(db, file.id, (row.key for row in (*lost, *good)))
-        ix.drop_containers(db, [file.id])
+        entries.drop_rows(db, file.id, (row.key for row in (*lost, *good)))
+        entries.drop_containers(db, [file.id])
     if path.exists():
         folder.quarantine(path)
 

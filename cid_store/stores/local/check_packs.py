@@ -13,9 +13,10 @@ from typing import Final
 
 from cid_store.errors import CorruptBlock
 from cid_store.hashing import BATCH, threads
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Container, Row
 from cid_store.stores.local.folder import Folder, read_all
-from cid_store.stores.local.index import Container, Index, Row
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.move import compact, read_block
 from cid_store.stores.local.packs import HEADER, prefix, sections
 from cid_store.stores.local.report import Notes
@@ -38,7 +39,7 @@ def check_pack(folder: Folder, index: Index, db: Connection, pack: Container, no
                 os.ftruncate(fd, pack.size)
         live, bad = len(HEADER), []
         sound = read_all(fd, len(HEADER), 0) == HEADER
-        for row, data_good, frame_good in _examined(fd, ix.rows_of(db, pack.id), path):
+        for row, data_good, frame_good in _examined(fd, entries.rows_of(db, pack.id), path):
             notes.blocks += 1
             notes.bytes += row.length
             live += len(prefix(row.key, row.codec, row.length)) + row.length
@@ -56,7 +57,7 @@ def check_pack(folder: Folder, index: Index, db: Connection, pack: Container, no
 
 def _renew(folder: Folder, index: Index, db: Connection, pack: Container, bad: list[Row]) -> None:
     with index.writing() as other:
-        ix.drop_rows(other, pack.id, (row.key for row in bad))
+        entries.drop_rows(other, pack.id, (row.key for row in bad))
     db.executemany(
         "DELETE FROM located WHERE container = ? AND start = ? AND key = ?",
         [(pack.id, row.start, row.key) for row in bad],
@@ -65,17 +66,17 @@ def _renew(folder: Folder, index: Index, db: Connection, pack: Container, bad: l
 
 
 def _missing(index: Index, db: Connection, pack: Container, path: Path, notes: Notes) -> None:
-    lost = list(ix.rows_of(db, pack.id))
+    lost = list(entries.rows_of(db, pack.id))
     for row in lost:
-        notes.damaged("missing-pack", path, ix.cid_of(row.key, row.codec), "dropped from the index")
+        notes.damaged("missing-pack", path, entries.cid_of(row.key, row.codec), "dropped from the index")
     if notes.repair:
         with index.writing() as other:
-            ix.drop_rows(other, pack.id, (row.key for row in lost))
-            ix.drop_containers(other, [pack.id])
+            entries.drop_rows(other, pack.id, (row.key for row in lost))
+            entries.drop_containers(other, [pack.id])
 
 
 def _keep_bad(folder: Folder, fd: int, row: Row, path: Path, notes: Notes) -> None:
-    cid = ix.cid_of(row.key, row.codec)
+    cid = entries.cid_of(row.key, row.codec)
     notes.damaged("corrupt-block", path, cid, "dropped; its bytes are in quarantine")
     if notes.repair:
         folder.quarantine_bytes(cid, [read_all(fd, row.length, row.start)])
@@ -115,8 +116,8 @@ def adopt_pack(folder: Folder, index: Index, path: Path, notes: Notes) -> None:
         if not notes.repair:
             deque(good, maxlen=0)
             return
-        container = ix.add_container(db, None, path.stem, len(HEADER))
-        ix.add_rows(db, container, good)
+        container = entries.add_container(db, None, path.stem, len(HEADER))
+        entries.add_rows(db, container, good)
         end = _end(f.fileno())
         if end < os.fstat(f.fileno()).st_size:
             folder.quarantine_bytes(f"{path.name}-tail", _pieces(f.fileno(), end))

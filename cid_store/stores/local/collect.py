@@ -13,9 +13,10 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CorruptBlock
 from cid_store.pins import GcReport
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Container, Row
 from cid_store.stores.local.folder import Folder
-from cid_store.stores.local.index import Container, Index, Row
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.locks import locked, oldest_hold
 from cid_store.stores.local.move import compact, read_block, rescue
 
@@ -49,9 +50,9 @@ SELECT c.id, c.root, c.name, c.size FROM containers c LEFT JOIN
   (SELECT container, sum(length + 40) AS live FROM blocks
    WHERE container IN (SELECT id FROM containers WHERE root IS NULL) GROUP BY container) l
   ON l.container = c.id
-WHERE c.root IS NULL AND (c.size - 17 - coalesce(l.live, 0)) * 4 >= c.size
+WHERE c.root IS NULL AND (c.size - 18 - coalesce(l.live, 0)) * 4 >= c.size
 """
-"""Packs of which a fourth is dead; less would write much to free little. 40: a frame, about."""
+"""Packs of which a fourth is dead; less would write much to free little. 18: the header. 40: a frame, about."""
 
 
 def collect(folder: Folder, index: Index, keep: Iterable[CID], *, dry_run: bool) -> GcReport:
@@ -60,7 +61,7 @@ def collect(folder: Folder, index: Index, keep: Iterable[CID], *, dry_run: bool)
     `keep` is read while others write; only then is the exclusive lock taken.
     """
     with index.writing() as db:
-        start = ix.advance(db)
+        start = entries.advance(db)
     with index.reading() as db:
         try:
             _gather(db, keep)
@@ -125,7 +126,7 @@ def _saved(folder: Folder, db: Connection) -> Iterator[Block]:
 def _compact_all(folder: Folder, db: Connection) -> None:
     worth = [Container(*row) for row in db.execute(_WORTH)]
     if worth:
-        ix.locate(db, [pack.id for pack in worth])
+        entries.locate(db, [pack.id for pack in worth])
     for pack in worth:
         try:
             compact(folder, db, pack)

@@ -10,7 +10,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO, Final
@@ -18,8 +18,8 @@ from typing import BinaryIO, Final
 from cid_store.block import Block
 from cid_store.cid import CID, RAW
 from cid_store.hashing import BATCH, hash_blocks, hash_file, read_block
+from cid_store.stores.local.entries import Row
 from cid_store.stores.local.folder import write_all
-from cid_store.stores.local.index import Row
 from cid_store.unixfs.build import FileBuilder, leaf
 from cid_store.unixfs.profiles import V1_2025
 
@@ -30,6 +30,7 @@ holds.
 
 CHUNK: Final = V1_2025.chunk
 
+_SHA256: Final = b"\x12\x20"  # what makes a multihash of its digest
 _SEGMENT: Final = 64 * CHUNK  # copied ahead of the hashing: long enough to keep two threads busy
 _NO_COPY: Final = (
     errno.EXDEV,
@@ -57,7 +58,7 @@ class Outline:
         """The leaves' rows in the index."""
         for i, digest in enumerate(self.leaves):
             start = i * CHUNK
-            yield Row(b"\x12\x20" + digest, start, min(CHUNK, self.size - start), RAW)
+            yield Row(_SHA256 + digest, start, min(CHUNK, self.size - start), RAW)
 
 
 def outline(leaves: Iterable[tuple[bytes, int]]) -> Outline:
@@ -91,6 +92,24 @@ def take(source: BinaryIO, head: bytes, target: int) -> Outline:
     if begin is None:
         return outline(_written(_Resumed(source, head), target))
     return outline(_copied(source.fileno(), begin - len(head), target))
+
+
+def recognise(source: BinaryIO, head: bytes, held: Callable[[bytes], bool]) -> Outline | None:
+    """The outline of a regular file whose first chunk is `held` (asked by multihash); None for any other.
+
+    Such a file is likely here whole, and hashing it where it lies costs less than another copy.
+    """
+    begin = _position(source)
+    if begin is None:
+        return None
+    fd, begin = source.fileno(), begin - len(head)
+    length = min(CHUNK, os.fstat(fd).st_size - begin)
+    if length < SMALL:
+        return None  # it has shrunk since its head was read
+    ((digest, _),) = hash_file(fd, CHUNK, offset=begin, length=length)
+    if not held(_SHA256 + digest):
+        return None
+    return outline(hash_file(fd, CHUNK, offset=begin, length=os.fstat(fd).st_size - begin))
 
 
 def _position(source: BinaryIO) -> int | None:

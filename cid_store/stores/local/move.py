@@ -11,9 +11,10 @@ from typing import Final
 
 from cid_store.block import Block
 from cid_store.errors import CorruptBlock, UnsupportedHash
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Container, Row
 from cid_store.stores.local.folder import Folder, read_all, sync_folder, write_all
-from cid_store.stores.local.index import Container, Index, Row
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.locks import temp_file
 from cid_store.stores.local.packs import HEADER, Appender, new_name, prefix
 
@@ -22,7 +23,7 @@ _AT_ONCE: Final = 16  # blocks of up to 2 MiB held while they are moved
 
 def read_block(fd: int, row: Row, path: Path) -> Block:
     """The block at `row` of an open container; raises `CorruptBlock`."""
-    cid = ix.cid_of(row.key, row.codec)
+    cid = entries.cid_of(row.key, row.codec)
     data = read_all(fd, row.length, row.start)
     try:
         with suppress(UnsupportedHash):  # proven when it came in, by an extra that is gone: `get` will say so
@@ -67,17 +68,17 @@ def compact(folder: Folder, db: Connection, pack: Container) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             name = new_name()
-            container = ix.add_container(db, None, name, 0)
+            container = entries.add_container(db, None, name, 0)
             size = len(HEADER)
             with old.open("rb", buffering=0) as source:
-                for row, start in _rewritten(source.fileno(), ix.rows_of(db, pack.id), target, old):
+                for row, start in _rewritten(source.fileno(), entries.rows_of(db, pack.id), target, old):
                     size = start + row.length
                     db.execute(
                         "UPDATE blocks SET container = ?, start = ? WHERE key = ? AND container = ?",
                         (container, start, row.key, pack.id),
                     )
             db.execute("UPDATE containers SET size = ? WHERE id = ?", (size, container))
-            ix.drop_containers(db, [pack.id, container] if size == len(HEADER) else [pack.id])
+            entries.drop_containers(db, [pack.id, container] if size == len(HEADER) else [pack.id])
             if size > len(HEADER):
                 os.fsync(target)
                 path.rename(folder.pack(name))

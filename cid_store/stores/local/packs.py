@@ -21,9 +21,10 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import DecodeError, InvalidCID
 from cid_store.store import MAX_BLOCK
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Row
 from cid_store.stores.local.folder import Folder, read_all, sync_folder, write_all
-from cid_store.stores.local.index import Index, Row
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.locks import try_lock
 
 HEADER: Final = bytes.fromhex("11a265726f6f7473806776657273696f6e01")
@@ -121,12 +122,12 @@ class Appender:
     def commit(self, db: Connection, placed: Placed) -> None:
         """Enter what was appended. If the transaction fails, the next append cuts it off."""
         if self._container is None:
-            self._container = ix.add_container(db, None, self._name, placed.size, synced=self._fsync)
+            self._container = entries.add_container(db, None, self._name, placed.size, synced=self._fsync)
         else:
             # One sync takes along what others appended before without.
             values = placed.size, self._fsync, self._container
             db.execute("UPDATE containers SET size = ?, synced = ? WHERE id = ?", values)
-        ix.add_rows(db, self._container, placed.rows)
+        entries.add_rows(db, self._container, placed.rows)
 
     def close(self) -> None:
         """Let go of the pack."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from cid_store.block import Block
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
+from cid_store.stores.local.entries import Container
 from cid_store.stores.local.files import Outline
 from cid_store.stores.local.folder import Folder, sync_folder
-from cid_store.stores.local.index import Container, Index
+from cid_store.stores.local.index import Index
 from cid_store.stores.local.locks import Hold, locked
 from cid_store.stores.local.mapped import Proven
 from cid_store.stores.local.packs import Appender
@@ -59,8 +60,8 @@ class Process:
         with locked(self._folder.lock, shared=True), self.appender.turn():
             self.hold.begin(self._advance)
             with self.index.reading() as db:
-                now = ix.generation(db)
-                held = ix.held(db, [b.cid.multihash for b in blocks])
+                now = entries.generation(db)
+                held = entries.held(db, [b.cid.multihash for b in blocks])
                 known = _known(db, file) if file else _Known(None, {}, complete=True)
             if file and path is None and not known.complete and known.container is None:
                 return None
@@ -78,8 +79,8 @@ class Process:
                         self.appender.commit(db, placed)
                     if file and not known.complete:
                         _enter(db, file, synced=self._fsync)
-                    ix.touch(db, stale)
-                    ix.mark_synced(db, late)
+                    entries.touch(db, stale)
+                    entries.mark_synced(db, late)
             return added
 
     def touch(self, keys: Sequence[bytes]) -> dict[bytes, int]:
@@ -87,21 +88,21 @@ class Process:
         with locked(self._folder.lock, shared=True):
             self.hold.begin(self._advance)
             with self.index.writing() as db:
-                held = ix.held(db, keys)
-                ix.touch(db, held)
+                held = entries.held(db, keys)
+                entries.touch(db, held)
         return held
 
     def _advance(self) -> int:
         # What was put before this hold keeps its own, lower generation: the hold does not protect it.
         with self.index.writing() as db:
-            return ix.advance(db)
+            return entries.advance(db)
 
     def _sync_late(self, keys: Sequence[bytes]) -> list[Container]:
         """Sync what is held already by the word of a writer without fsync: this one may promise more."""
         if not self._fsync or not keys:
             return []
         with self.index.reading() as db:
-            late = ix.unsynced(db, keys)
+            late = entries.unsynced(db, keys)
         if late:
             durable(self._folder, [self._folder.container(c.root is not None, c.name) for c in late])
         return late
@@ -119,18 +120,20 @@ class Process:
 
 def _known(db: Connection, file: Outline) -> _Known:
     keys = list({row.key for row in file.rows()})
-    container = ix.file_of(db, file.root.multihash)
-    leaves = ix.held(db, keys)
+    container = entries.file_of(db, file.root.multihash)
+    leaves = entries.held(db, keys)
     return _Known(container.id if container else None, leaves, complete=len(leaves) == len(keys))
 
 
 def _enter(db: Connection, file: Outline, *, synced: bool) -> None:
     # Looked up again inside the transaction: another process may have brought the same file meanwhile.
-    found = ix.file_of(db, file.root.multihash)
+    found = entries.file_of(db, file.root.multihash)
     container = (
-        found.id if found else ix.add_container(db, file.root.multihash, file.root, file.size, synced=synced)
+        found.id
+        if found
+        else entries.add_container(db, file.root.multihash, file.root, file.size, synced=synced)
     )
-    ix.add_rows(db, container, file.rows())
+    entries.add_rows(db, container, file.rows())
 
 
 def durable(folder: Folder, places: Iterable[Path]) -> None:

@@ -20,13 +20,13 @@ from cid_store.cid import CID
 from cid_store.errors import CorruptBlock, UsageError
 from cid_store.pins import GcReport, Keeper, Pin, PinKind
 from cid_store.store import FileSource, Store, is_stream, open_source
-from cid_store.stores.local import index as ix
+from cid_store.stores.local import entries
 from cid_store.stores.local import pins as pin_files
 from cid_store.stores.local.check import check
 from cid_store.stores.local.collect import collect
-from cid_store.stores.local.files import CHUNK, SMALL, Outline, head_of, outline_buffer, take
+from cid_store.stores.local.entries import Place
+from cid_store.stores.local.files import CHUNK, SMALL, Outline, head_of, outline_buffer, recognise, take
 from cid_store.stores.local.folder import Folder, named_errors, read_all, write_all
-from cid_store.stores.local.index import Place
 from cid_store.stores.local.locks import locked, temp_file
 from cid_store.stores.local.mapped import MappedReader, leaves_of
 from cid_store.stores.local.process import Process, durable
@@ -137,7 +137,7 @@ class LocalStore(Store, Keeper):
 
     def _places(self, cid: CID) -> list[Place]:
         with self._here().index.reading() as db:
-            return ix.places(db, cid.multihash)
+            return entries.places(db, cid.multihash)
 
     def _read_place(self, place: Place) -> bytes | None:
         try:
@@ -160,22 +160,29 @@ class LocalStore(Store, Keeper):
     def _has(self, cids: Sequence[CID]) -> list[bool]:
         keys = [cid.multihash for cid in cids]
         with self._errors("reading"), self._here().index.reading() as db:
-            held = ix.held(db, keys)
+            held = entries.held(db, keys)
         return [key in held for key in keys]
 
     def _delete(self, cids: Sequence[CID]) -> None:
         keys = [cid.multihash for cid in cids]
         with self._errors("deleting"), locked(self.folder.lock), self._here().index.writing() as db:
             # A file of several blocks stays for the others' sake; `gc` takes it when nobody needs any.
-            alone = [f for f in (ix.file_of(db, key) for key in keys) if f and f.size <= CHUNK]
-            ix.drop_keys(db, keys)
-            ix.drop_containers(db, [file.id for file in alone])
+            alone = [f for f in (entries.file_of(db, key) for key in keys) if f and f.size <= CHUNK]
+            entries.drop_keys(db, keys)
+            entries.drop_containers(db, [file.id for file in alone])
             for file in alone:
                 self.folder.file(CID(file.name)).unlink(missing_ok=True)
 
     def _cids(self) -> Iterator[CID]:
         with self._errors("reading"):
-            yield from ix.all_cids(self._here().index)
+            last = b""
+            while page := self._page(last):
+                yield from (cid for _, cid in page)
+                last = page[-1][0]
+
+    def _page(self, last: bytes) -> list[tuple[bytes, CID]]:
+        with self._here().index.reading() as db:
+            return entries.cids_after(db, last)
 
     # -- files -----------------------------------------------------------------------------------------------
 
@@ -194,21 +201,33 @@ class LocalStore(Store, Keeper):
         head = head_of(source)
         if len(head) < SMALL:
             return self.put(head)
-        with self._errors("storing a file"), temp_file(self.folder) as (fd, path):
-            return self._keep(take(source, head, fd), fd, path)
+        with self._errors("storing a file"):
+            known = recognise(source, head, self._holds)
+            if known and self._keep_known(known):
+                return known.root
+            with temp_file(self.folder) as (fd, path):
+                return self._keep(take(source, head, fd), fd, path)
 
     def _put_buffer(self, view: memoryview) -> CID:
         if len(view) < SMALL:
             return self.put(view)
         file = outline_buffer(view)
         with self._errors("storing a file"):
-            added = self._here().commit(file.nodes, file)
-            if added is not None:
-                self.bytes_stored += added
+            if self._keep_known(file):
                 return file.root
             with temp_file(self.folder) as (fd, path):
                 write_all(fd, view, 0)
                 return self._keep(file, fd, path)
+
+    def _holds(self, key: bytes) -> bool:
+        with self._here().index.reading() as db:
+            return bool(entries.held(db, [key]))
+
+    def _keep_known(self, file: Outline) -> bool:
+        """Keep a file whose bytes are here already; False if they are not."""
+        added = self._here().commit(file.nodes, file)
+        self.bytes_stored += added or 0
+        return added is not None
 
     def _keep(self, file: Outline, fd: int, path: Path) -> CID:
         if self.fsync:
@@ -220,7 +239,7 @@ class LocalStore(Store, Keeper):
         """A reader; over a map where the file was put whole. Raises `BlockNotFound`, `CorruptBlock`."""
         with self._errors("reading"):
             with self._here().index.reading() as db:
-                file = ix.file_of(db, root.multihash)
+                file = entries.file_of(db, root.multihash)
             if file is not None:
                 # Gone in between: `gc` took the file, and the plain reader says what is missing.
                 with suppress(FileNotFoundError):
@@ -250,7 +269,7 @@ class LocalStore(Store, Keeper):
                     raise self._missing(cid)
                 paths.add(self._path(found[0]))
                 with self._here().index.reading() as db:
-                    file = ix.file_of(db, cid.multihash)
+                    file = entries.file_of(db, cid.multihash)
                 if file:
                     paths.add(self.folder.file(CID(file.name)))
             durable(self.folder, sorted(paths))
