@@ -31,14 +31,23 @@ IN_FLIGHT: Final = 32
 """Requests at once, at most."""
 
 ATTEMPTS: Final = 5
+"""At a request, and at a body that breaks off."""
 _CONNECT_SECONDS: Final = 10
-_READ_SECONDS: Final = 30
+READ_SECONDS: Final = 30
+"""Without a byte from the server, before a request is given up."""
+_MISSING: Final = frozenset(
+    {"NoSuchKey", "NoSuchUpload", "NotFound", "404"}
+)  # the last two: HEAD has no body
 _PIECE: Final = 1 << 20
 _PAUSE: Final = 0.1  # seconds before the second attempt at a body, doubled each time, with jitter
 
 
 class ObjectMissing(StoreError):
     """An object of the bucket that is not there (any more)."""
+
+
+class BeyondEnd(StoreError):
+    """A range that begins after an object's last byte."""
 
 
 class Interrupted(StoreError):
@@ -57,7 +66,7 @@ class Bucket:
         self._counting = threading.Lock()
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            read_timeout=READ_SECONDS,
             max_pool_connections=IN_FLIGHT,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},  # backs off with jitter
             # Many compatible servers know no trailing checksums; content is proven by its CID anyway.
@@ -94,7 +103,10 @@ class Bucket:
         got = bytearray()
         for attempt in range(ATTEMPTS):
             wanted = f"bytes={start + len(got)}-{start + size - 1}"
-            body = self.call("get_object", key, Range=wanted)["Body"]
+            try:
+                body = self.call("get_object", key, Range=wanted)["Body"]
+            except BeyondEnd:
+                return bytes(got)
             try:
                 with self._named(f"failed while sending {key}"):
                     return bytes(_drain(body, got, size))
@@ -170,9 +182,11 @@ def _refused(what: str, error: Any) -> StoreError:
     message = f"{what}: {code} (HTTP {status})"
     if code == "NoSuchBucket":
         return StoreError(message, next_step="create the bucket, or check its name")
-    if status == 404:
-        return ObjectMissing(message)
-    if status in (401, 403):
+    if code in _MISSING:
+        return ObjectMissing(message, next_step="put the blocks again")
+    if status == 416:
+        return BeyondEnd(message)
+    if status is not None and status < 500:
         return StoreError(message, next_step="check the credentials, and what they may do in this bucket")
     return StoreError(message, next_step="try again later")
 

@@ -93,8 +93,8 @@ class Catalog:
         return hashlib.blake2b(multihash, digest_size=_KEY, key=self._salt).digest()
 
     def _search(self, key: bytes) -> Iterator[tuple[int, int, int]]:
-        wanted = np.bytes_(key)
-        first = int(np.searchsorted(self._rows["key"], wanted))
+        wanted = key.rstrip(b"\0")  # as NumPy gives fixed-width bytes back
+        first = int(np.searchsorted(self._rows["key"], np.bytes_(key)))
         for row in self._rows[first:]:
             if row["key"] != wanted:
                 return

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import zip_longest
 from typing import Final
 
 from cid_store import multihash
@@ -119,8 +120,8 @@ def read_blocks(data: bytes) -> Iterator[Block]:
 def _sections(entries: Sequence[IndexEntry], size: int) -> Iterator[tuple[bytes, int, int]]:
     # A section ends at the latest where the next begins: the index has no lengths.
     ordered = sorted(entries, key=lambda entry: entry.offset)
-    ends = [entry.offset for entry in ordered[1:]] + [size]
-    for entry, end in zip(ordered, ends, strict=True):
+    for entry, following in zip_longest(ordered, ordered[1:]):
+        end = size if following is None else following.offset
         if entry.hash_code is None or entry.offset >= size:
             raise BadIndex(f"an entry without hash function, or at {entry.offset} of {size} bytes")
         length = min(end - entry.offset, MAX_BLOCK + _MAX_HEAD)
