@@ -1,7 +1,7 @@
 """The main job on real input: the source code of this Python and of the packages installed beside it.
 
 Adds the files as a dataset, plans and runs a ready-made job, runs it again to show that nothing is
-recomputed, verifies the result by running drawn tasks again, feeds batches. `make demo` uses a home of its own.
+recomputed, verifies the result by running drawn tasks again, and feeds batches. It uses a home of its own.
 """
 
 from __future__ import annotations
@@ -41,11 +41,7 @@ def main() -> None:
     say(f"home: {HOME.relative_to(ROOT)} (removed and made anew at each demo)")
     paths = sysconfig.get_paths()
     stdlib, packages = Path(paths["stdlib"]), Path(paths["purelib"])
-    sources = [
-        str(stdlib / "*.py"),
-        *(str(f / "**" / "*.py") for f in folders(stdlib)),
-        str(packages / "**" / "*.py"),
-    ]
+    sources = [below(stdlib), below(packages)]
 
     head(
         "1. Add: files to a dataset",
@@ -86,10 +82,13 @@ def main() -> None:
         sys.exit("the demo did not hold what it promises")
 
 
-def folders(stdlib: Path) -> list[Path]:
-    """The folders of the standard library, without packages that are installed into it."""
-    skip = {"site-packages", "__pycache__"}
-    return [p for p in sorted(stdlib.iterdir()) if p.is_dir() and p.name not in skip and any(p.rglob("*.py"))]
+def below(folder: Path) -> str:
+    """A pattern for the Python files in `folder`.
+
+    Files are called by what follows a pattern's part without wildcards. The folder's last letter is written
+    as one, so its files are called `folder/…`.
+    """
+    return str(folder.with_name(f"{folder.name[:-1]}[{folder.name[-1]}]") / "**" / "*.py")
 
 
 def text(*arguments: str) -> str:
