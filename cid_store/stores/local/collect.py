@@ -52,7 +52,7 @@ SELECT c.id, c.root, c.name, c.size FROM containers c LEFT JOIN
   ON l.container = c.id
 WHERE c.root IS NULL AND (c.size - 18 - coalesce(l.live, 0)) * 4 >= c.size
 """
-"""Packs of which a fourth is dead; less would write much to free little. 18: the header. 40: a frame, about."""
+"""Packs of which a fourth is dead: less frees little for much writing. 18: the header; 40: a frame, about."""
 
 
 def collect(folder: Folder, index: Index, keep: Iterable[CID], *, dry_run: bool) -> GcReport:
