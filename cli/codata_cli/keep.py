@@ -49,15 +49,22 @@ def name(
 
 def pin(
     ref: RefArgument,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="URL", help="Copy it to another store, and keep it there.")
+    ] = None,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Keep a root and all that belongs to it, whatever `gc` does."""
+    """Keep a root and all that belongs to it, whatever `gc` does: here, or in another store."""
     from codata.closure import closure
+    from codata_cli.sending import send
 
     with session(home, json, store) as (opened, out):
         root = opened.resolve(ref)
+        if to is not None:
+            send(opened, out, root, to)
+            return
         blocks = sum(1 for _ in closure(opened.store, [root]))
         opened.keeper.pin(root)
         out.result({"root": root, "blocks": blocks}, f"pinned {root}: {blocks} blocks")
