@@ -1,7 +1,5 @@
 """Samples a second of the feed on packed tokens, beside a gather from one array and a copy of memory.
 
-    python benchmarks/feed.py [--rows 65536] [--length 2049] [--batch 256]
-
 Writes its data (rows * length * 2 bytes) to a temporary folder.
 """
 
@@ -10,7 +8,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -105,13 +103,13 @@ def drain(batches: Iterable[object]) -> None:
         pass
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=65_536)
-    parser.add_argument("--length", type=int, default=2049)
-    parser.add_argument("--batch", type=int, default=256)
-    args = parser.parse_args()
+    parser.add_argument("--rows", type=int, default=65_536, help="default 65536")
+    parser.add_argument("--length", type=int, default=2049, help="tokens in a row; default 2049")
+    parser.add_argument("--batch", type=int, default=256, help="rows; default 256")
+    args = parser.parse_args(arguments)
     set_up()
     spread(args.rows, 16, args.batch)
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +120,9 @@ def measure(dataset: MappedShards, length: int, batch: int) -> None:
     """Print one line for each way to read the dataset."""
     show = partial(timed, dataset.rows, 2 * length)
     tables = [dataset.shard_table(i) for i in range(len(dataset.shards))]
-    plain = np.concatenate([t["tokens"].combine_chunks().flatten() for t in tables]).reshape(-1, length)
+    plain = np.concatenate(
+        [pa.concat_arrays([c.flatten() for c in t["tokens"].chunks]) for t in tables]
+    ).reshape(-1, length)
     target = np.zeros_like(plain)
     rows = Order(dataset.rows, 16, seed=1).at(np.arange(dataset.rows))
     cuts = range(0, dataset.rows, batch)
@@ -139,7 +139,3 @@ def measure(dataset: MappedShards, length: int, batch: int) -> None:
     show("feed, dataset order", lambda: drain(Feed(dataset, batch_size=batch, shuffle=False)))
     alone = Feed(dataset, batch_size=batch, shuffle=False, prefetch=0)
     show("feed, dataset order, no threads", lambda: drain(alone))
-
-
-if __name__ == "__main__":
-    main()

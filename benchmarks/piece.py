@@ -1,8 +1,6 @@
 """How fast piece commitments are: ratios to `openssl dgst -sha256` of the same file, taken in turn.
 
-    python benchmarks/piece.py [MEBIBYTES] [ROUNDS]
-
-Prints a table; asserts nothing. `stream-commp` joins in if it is on PATH.
+`stream-commp` joins in if it is on PATH.
 """
 
 from __future__ import annotations
@@ -13,24 +11,15 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from benchmarks import inputs
+from benchmarks.pairs import MIB, alternate, call, options, ratio, size_text, table, workplace
 from cid_store.piece import PieceHasher, commp
 from cid_store.sha256 import host, sha256_many
-
-MIB = 1 << 20
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def with_kernel(name: str, work: Callable[[], object]) -> None:
@@ -84,6 +73,12 @@ def contenders(path: Path) -> dict[str, Callable[[], object]]:
     return found
 
 
+def commit(hasher: PieceHasher, data: bytes) -> None:
+    """Hash one piece of `data`."""
+    hasher.update(data)
+    hasher.digest()
+
+
 def start_up() -> None:
     """What the first use of each kernel costs in a fresh process."""
     for name in host.kernels():
@@ -95,32 +90,21 @@ def start_up() -> None:
         print(f"start-up {name}: {float(done.stdout):.3f} s")
 
 
-def main(mebibytes: int = 512, rounds: int = 5) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
+    args = options(__doc__).parse_args(arguments)
     start_up()
     with PieceHasher(1) as hasher:  # the plain kernel, on little
         data = os.urandom(4 * MIB)
-        took = seconds(lambda: with_kernel("hashlib", lambda: (hasher.update(data), hasher.digest())))
-    print(f"commp hashlib, 1 thread(s): {4 * MIB / took / 1e6:.0f} MB/s")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "payload"
-        with path.open("wb") as out:
-            for _ in range(mebibytes):
-                out.write(os.urandom(MIB))
-        works = contenders(path)
-        times: dict[str, list[float]] = {name: [] for name in works}
-        for work in works.values():
-            work()  # compile, and bring the file into memory
-        for _ in range(rounds):
-            for name, work in works.items():
-                times[name].append(seconds(work))
-    base = times["openssl dgst -sha256"]
-    print(f"\n| {mebibytes} MiB, median of {rounds} | MB/s | speed ÷ openssl |\n|---|---|---|")
-    for name, taken in times.items():
-        rate = mebibytes * MIB / statistics.median(taken) / 1e6
-        ratio = statistics.median(b / t for b, t in zip(base, taken, strict=True))
-        print(f"| {name} | {rate:.0f} | {ratio:.2f} |")
-
-
-if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:3]))
+        took = call(partial(with_kernel, "hashlib", partial(commit, hasher, data)))
+    print(f"commp hashlib, 1 thread(s): {4 * MIB / took.wall / 1e6:.0f} MB/s\n")
+    with workplace(args.folder) as folder:
+        works = contenders(inputs.random_file(folder / "payload", args.size))
+        # The warm-up round compiles, and brings the file into memory.
+        costs = alternate({name: partial(call, work) for name, work in works.items()}, args.rounds)
+    base = costs["openssl dgst -sha256"]
+    rows = []
+    for name, taken in costs.items():
+        rate = args.size / statistics.median(c.wall for c in taken) / 1e6
+        rows.append((name, f"{rate:.0f}", f"{1 / ratio(taken, base):.2f}"))
+    table((f"{size_text(args.size)}, median of {args.rounds}", "MB/s", "speed ÷ openssl"), rows)

@@ -1,0 +1,91 @@
+"""Each benchmark runs on a tiny input and prints what it says it measures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as benchmarks
+from benchmarks import inputs, pairs
+
+KIB = 1 << 10
+
+TINY = {
+    "add": (["--size", "64KiB", "--rounds", "1"], "codata add"),
+    "car": (["--size", "64KiB", "--rounds", "1"], "codata car verify"),
+    "cid": (["--size", "64KiB", "--rounds", "1"], "codata cid"),
+    "feed": (["--rows", "512", "--length", "65", "--batch", "32"], "feed, second epoch"),
+    "folder": (["--files", "20", "--rounds", "1"], "codata cid"),
+    "memory": (["--size", "64KiB", "--times", "2"], "run with dedup.exact"),
+    "piece": (["--size", "1MiB", "--rounds", "1"], "openssl dgst -sha256"),
+    "rerun": (["--size", "64KiB", "--rounds", "1"], "1% in a new file"),
+    "run": (["--size", "64KiB", "--rounds", "1", "--workers", "1"], "provenance: records"),
+    "startup": (["--rounds", "1"], "codata --help"),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_benchmark_runs_and_names_what_it_measured(name: str, tmp_path: Path) -> None:
+    """As its own process: a benchmark measures with a process as small as `python -m benchmarks` is."""
+    options, expected = TINY[name]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", name, *options],
+        cwd=Path(benchmarks.__file__).parent.parent,
+        env={"PATH": str(Path(sys.executable).parent) + ":/usr/bin:/bin", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert expected in done.stdout
+    assert not any(tmp_path.iterdir()), "a benchmark left its input behind"
+
+
+def test_every_benchmark_is_tried_here() -> None:
+    assert set(benchmarks.names()) - {"stores"} == set(TINY)
+
+
+def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert benchmarks.main(["speed"]) == 2
+    assert "startup" in capsys.readouterr().err
+
+
+def test_rows_are_json_of_the_size_asked_for_and_always_the_same() -> None:
+    made = list(inputs.rows(100 * KIB))
+    assert made == list(inputs.rows(100 * KIB)) != list(inputs.rows(100 * KIB, seed=1))
+    assert 0 <= sum(map(len, made)) - 100 * KIB < 60 * KIB
+    rows = [json.loads(line) for line in made]
+    assert [row["id"] for row in rows] == list(range(len(rows)))
+
+
+def test_turns_are_taken_and_the_warm_up_is_not_counted() -> None:
+    turns: list[str] = []
+
+    def contender(name: str, wall: float) -> pairs.Contender:
+        def run() -> pairs.Cost:
+            turns.append(name)
+            return pairs.Cost(wall * len(turns), 0)
+
+        return run
+
+    costs = pairs.alternate({"a": contender("a", 1), "b": contender("b", 2)}, rounds=2)
+    assert turns == ["a", "b"] * 3
+    assert [c.wall for c in costs["a"]] == [3, 5]
+    assert [c.wall for c in costs["b"]] == [8, 12]
+    assert pairs.ratio(costs["b"], costs["a"]) == pytest.approx((8 / 3 + 12 / 5) / 2)
+
+
+def test_a_command_that_fails_is_reported_with_what_it_said() -> None:
+    with pytest.raises(RuntimeError, match=r"ended with 3: .*told you"):
+        pairs.command(sys.executable, "-c", "import sys; sys.stderr.write('told you'); sys.exit(3)")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("7", 7), ("64KiB", 64 * KIB), ("2 MiB", 2 << 20), ("1GiB", 1 << 30)]
+)
+def test_sizes(text: str, size: int) -> None:
+    assert pairs.size_of(text) == size
