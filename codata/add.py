@@ -11,6 +11,7 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from cid_store.store import BATCH_BLOCKS, Store
+from cid_store.stores.local import LocalStore
 from codata.execute.executors import Executor
 from codata.execute.run import run
 from codata.execute.stages import Progress
@@ -21,7 +22,6 @@ from codata.jobs import import_job
 from codata.records.manifest import Manifest
 from codata.records.source import Source, SourceFile
 from codata.table.types import schema_to_value
-
 
 SMALL: Final = 64 * 1024
 """Bytes. Files up to this are kept as single blocks, many in one write."""
@@ -49,14 +49,14 @@ def add(
     options: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Added:
-    """Import files as one dataset. Raises errors that name the file and line; the store then holds nothing new that
-    `gc` would not remove."""
+    """Import files as one dataset. Raises errors that name the file and line; the store then holds nothing
+    new that `gc` would not remove."""
     params = dict(options or {})
     if schema is not None:
         params["declared"] = schema_to_value(load_schema(schema))
     files = discover(list(paths), format_)
     store = home.store
-    before = store.stats().bytes
+    before = _held(store)
     roots = _put_files(store, [file.path for file in files])
     kept = [SourceFile(f.relative, root, f.size) for f, root in zip(files, roots, strict=True)]
     source = Source.make(store, kept).save(store)
@@ -67,9 +67,12 @@ def add(
         raise _named(e, kept) from e
     dataset = result.outputs["dataset"]
     record = Manifest.load(store, dataset)
-    return Added(
-        dataset, record.rows, record.count, record.size, max(0, store.stats().bytes - before), result.run
-    )
+    return Added(dataset, record.rows, record.count, record.size, max(0, _held(store) - before), result.run)
+
+
+def _held(store: Store) -> int:
+    """Bytes on disk, where the store is on this machine's."""
+    return store.stats().bytes if isinstance(store, LocalStore) else 0
 
 
 def _put_files(store: Store, paths: Sequence[Path]) -> Iterator[CID]:

@@ -1,7 +1,7 @@
 """What belongs to a root: the blocks that a pin keeps and that a CAR carries.
 
-Records say which of their links are promises and which are only claims. A run keeps its records, inputs and outputs; the
-tables between its stages can be made again and are not kept.
+Records say which of their links are promises and which are only claims. A run keeps its records, inputs and
+outputs; the tables between its stages can be made again and are not kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ PAGE: Final = "page/1"
 
 
 def closure(store: Store, roots: Iterable[CID]) -> Iterator[CID]:
-    """Every block that belongs to `roots`, each once, roots first. Raises `BlockNotFound` for one that is missing."""
+    """Every block that belongs to `roots`, each once, roots first. Raises `BlockNotFound` for one that is
+    missing."""
     seen: set[bytes] = set()
     for root in roots:
         for cid in _of(store, root):
@@ -98,6 +99,10 @@ def _attestation(store: Store, root: CID) -> Iterator[CID]:
     yield root
     yield from pages.cids(store, record.verdicts)
     yield record.environment
+    for verdict in pages.items(store, record.verdicts):
+        receipt = verdict.get("receipt") if isinstance(verdict, dict) else None
+        if isinstance(receipt, CID):
+            yield from (receipt, Receipt.load(store, receipt).environment)
     yield from roots_of(store, record.run)
 
 

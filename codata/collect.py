@@ -22,7 +22,8 @@ def _kept(home: Home) -> Iterator[CID]:
     roots = {pin.cid for pin in home.keeper.pins()} | set(home.names().values())
     roots |= {a for root in list(roots) for a in home.attestations(root)}
     for root in sorted(roots):
-        # A pin may wait for blocks that are still to come, and a part of it may be damaged: what is here of it stays.
+        # A pin may wait for blocks that are still to come, and a part of it may be damaged: what is here of
+        # it stays.
         kept = closure(home.store, [root])
         with suppress(BlockNotFound):
             yield from kept

@@ -39,7 +39,8 @@ class Dataset:
         return tuple(self.manifest.refs(self.store))
 
     def shard_table(self, index: int) -> pa.Table:
-        """The rows of one shard, memory-mapped where the store can. Raises `FalseClaim` where they are not as stated."""
+        """The rows of one shard, memory-mapped where the store can. Raises `FalseClaim` where they are not as
+        stated."""
         return shard_table(self.store, self.shards[index], self.schema)
 
     def tables(self) -> Iterator[pa.Table]:
@@ -65,7 +66,8 @@ def shard_table(store: Store, shard: ShardRef, schema: pa.Schema) -> pa.Table:
     table = decode_table(store.open_file(shard.cid).view(), check=False)
     if table.num_rows != shard.rows or table.schema != schema:
         raise FalseClaim(
-            f"shard {shard.cid} has {table.num_rows} rows of {table.schema.names}; its manifest states {shard.rows} rows",
+            f"shard {shard.cid} has {table.num_rows} rows of {table.schema.names}; "
+            f"its manifest states {shard.rows} rows",
             cid=shard.cid,
         )
     return table

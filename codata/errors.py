@@ -1,4 +1,5 @@
-"""The errors of this package, on the root that `cid_store` shares: each carries an exit code and what to do next."""
+"""The errors of this package, on the root that `cid_store` shares: each carries an exit code and what to do
+next."""
 
 from __future__ import annotations
 
@@ -37,6 +38,12 @@ class TaskFailed(CidStoreError):
     """A task did not finish; what others finished is kept."""
 
     default_next = "mend the cause and run the same command again: what was finished is not done again"
+
+
+class OutOfResources(TaskFailed):
+    """A task that this machine was too small for, which says nothing about the task."""
+
+    default_next = "use fewer workers (--workers), or a machine with more memory, and run it again"
 
 
 class NotCheckable(CidStoreError):
@@ -106,7 +113,9 @@ class TypeConflict(CidStoreError):
 class LossyInteger(TypeConflict):
     """An integer that its column's type would change."""
 
-    default_next = "declare the column in a --schema file: float64 to accept rounding, or uint64, decimal, string"
+    default_next = (
+        "declare the column in a --schema file: float64 to accept rounding, or uint64, decimal, string"
+    )
 
 
 class UnfitValue(TypeConflict):

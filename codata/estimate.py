@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Final
 
 from cid_store.cid import CID, DAG_CBOR
-from codata.execute.executors import Embedded
-from codata.execute.stages import Driven, Driver, Quiet
+from codata.execute.known import Cache
 from codata.home import Home
 from codata.plan.plan import plan
 from codata.plan.stage import Planner
 from codata.records.job import Job
+from codata.records.receipt import Receipt
 from codata.verify.sample import draws
+
+_DRAWS: Final = draws(Decimal("0.01"), Decimal("0.99"))
 
 
 @dataclass(frozen=True)
@@ -36,30 +39,32 @@ class Estimate:
 
 
 def estimate(home: Home, job: Job, inputs: Mapping[str, CID]) -> Estimate:
-    """Follow the plan through what is done already, up to the first stage with work to do."""
-    driver = Driver(home, Embedded(1), Quiet())
+    """Follow the plan through what is done already, up to the first stage with work to do.
+
+    Nothing runs; the store gets no more than pages of long input lists, which `gc` takes.
+    """
+    cache = Cache(home)
     plan_ = plan(job, inputs, Planner(home.store))
     stages: list[StageEstimate] = []
-    send = None
-    complete = False
+    send: list[Receipt] | None = None
     while True:
         try:
             stage = next(plan_) if send is None else plan_.send(send)
         except StopIteration:
-            complete = True
             break
-        known = {t.cid: found for t in stage.tasks if (found := driver.cached(t.cid, Driven()))}
-        todo = [t for t in stage.tasks if t.cid not in known]
+        tasks = {task.cid: task for task in stage.tasks}
+        known = cache.look(tasks).known
+        todo = [task for cid, task in tasks.items() if cid not in known]
         size = sum(_size(home, c) for t in todo for n in t.inputs for c in t.input_cids(home.store, n))
-        stages.append(StageEstimate(stage.name, len(stage.tasks), len(stage.tasks) - len(todo), size))
+        stages.append(StageEstimate(stage.name, len(tasks), len(known), size))
         if todo:
-            break
-        send = [known[t.cid][1] for t in stage.tasks]
-    return Estimate(tuple(stages), complete, draws(Decimal("0.01"), Decimal("0.99")))
+            return Estimate(tuple(stages), False, _DRAWS)
+        send = [known[task.cid][1] for task in stage.tasks]
+    return Estimate(tuple(stages), True, _DRAWS)
 
 
 def _size(home: Home, cid: CID) -> int:
-
+    """Bytes of an input; 0 for one that must be made again first."""
     if not home.store.has(cid):
         return 0
     return len(home.store.get(cid)) if cid.codec == DAG_CBOR else home.store.open_file(cid).size

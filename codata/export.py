@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.csv
@@ -39,7 +40,9 @@ def export(dataset: Dataset, dest: Path, format_: str | None = None, *, force: b
             f"can't tell a format for {dest}", next_step=f"give --format {'|'.join(sorted(_WRITERS))}"
         )
     if dest.exists() and not force:
-        raise UsageError(f"{dest} is there already", next_step="choose another path, or --force to replace it")
+        raise UsageError(
+            f"{dest} is there already", next_step="choose another path, or --force to replace it"
+        )
     fresh = dest.with_name(f"{dest.name}.part")
     rows = 0
     try:
@@ -50,7 +53,8 @@ def export(dataset: Dataset, dest: Path, format_: str | None = None, *, force: b
         fresh.replace(dest)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as e:
         raise UsageError(
-            f"{name} can't hold this dataset: {e}", next_step="choose parquet, or drop columns with the step `select`"
+            f"{name} can't hold this dataset: {e}",
+            next_step="choose parquet, or drop columns with the step `select`",
         ) from None
     finally:
         fresh.unlink(missing_ok=True)
@@ -58,25 +62,25 @@ def export(dataset: Dataset, dest: Path, format_: str | None = None, *, force: b
 
 
 @contextmanager
-def _parquet(f: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+def _parquet(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
     with pyarrow.parquet.ParquetWriter(f, schema, compression="zstd") as writer:
         yield writer.write_table
 
 
 @contextmanager
-def _arrow(f: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+def _arrow(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
     with pa.ipc.new_file(f, schema) as writer:
         yield writer.write_table
 
 
 @contextmanager
-def _csv(f: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+def _csv(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
     with pyarrow.csv.CSVWriter(f, schema) as writer:
         yield writer.write_table
 
 
 @contextmanager
-def _jsonl(f: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+def _jsonl(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
     def write(table: pa.Table) -> None:
         for batch in table.to_batches(max_chunksize=4096):
             lines = (json.dumps(row, ensure_ascii=False, default=_json) for row in batch.to_pylist())
@@ -93,7 +97,7 @@ def _json(value: Any) -> Any:
     return str(value)
 
 
-_WRITERS: Final[dict[str, Callable[[IO[bytes], pa.Schema], AbstractContextManager[Write]]]] = {
+_WRITERS: Final[dict[str, Callable[[BufferedWriter, pa.Schema], AbstractContextManager[Write]]]] = {
     "parquet": _parquet,
     "arrow": _arrow,
     "csv": _csv,

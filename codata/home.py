@@ -38,15 +38,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, cid TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS receipts (
-    number INTEGER PRIMARY KEY, task TEXT NOT NULL, receipt TEXT NOT NULL, executor TEXT NOT NULL, UNIQUE (task, receipt)
+    number INTEGER PRIMARY KEY, task TEXT NOT NULL, receipt TEXT NOT NULL, executor TEXT NOT NULL,
+    UNIQUE (task, receipt)
 );
 CREATE TABLE IF NOT EXISTS sealed (
     receipt TEXT PRIMARY KEY, seal TEXT NOT NULL, idx INTEGER NOT NULL, proof BLOB NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS made (cid TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY (cid, task)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS made (
+    cid TEXT NOT NULL, task TEXT NOT NULL, PRIMARY KEY (cid, task)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, at INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS run_outputs (output TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (output, run)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attestations (run TEXT NOT NULL, attestation TEXT NOT NULL, PRIMARY KEY (run, attestation)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run_outputs (
+    output TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (output, run)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attestations (
+    run TEXT NOT NULL, attestation TEXT NOT NULL, PRIMARY KEY (run, attestation)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS trust (did TEXT PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL);
 """
 
@@ -81,7 +88,8 @@ class Home:
 
     @classmethod
     def find(cls, given: Path | None, *, store_url: str | None = None) -> Self:
-        """The home given, else `CODATA_HOME`, else the nearest `.codata` upwards, else the platform's data folder."""
+        """The home given, else `CODATA_HOME`, else the nearest `.codata` upwards, else the platform's data
+        folder."""
         if given is None and (env := os.environ.get("CODATA_HOME")):
             given = Path(env)
         if given is None:
@@ -131,10 +139,11 @@ class Home:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    # -- names ---------------------------------------------------------------------------------------------------
+    # -- names -----------------------------------------------------------------------------------------------
 
     def name(self, name: str, cid: CID) -> None:
-        """Let `name` stand for `cid`, whatever it stood for before. Raises `UsageError` for names that can't be."""
+        """Let `name` stand for `cid`, whatever it stood for before. Raises `UsageError` for names that can't
+        be."""
         if not _NAME.match(name):
             raise UsageError(
                 f"{name!r} can't be a name",
@@ -189,12 +198,15 @@ class Home:
             ) from None
         return follow(self.store, parsed.root, parsed.names)
 
-    # -- work done -----------------------------------------------------------------------------------------------
+    # -- work done -------------------------------------------------------------------------------------------
 
     def record(self, task: CID, receipt: CID, executor: str, outputs: Iterable[CID]) -> None:
         """Remember a receipt: by its task for the cache, by its outputs to find again what made them."""
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO receipts (task, receipt, executor) VALUES (?, ?, ?)", (task, receipt, executor))
+            db.execute(
+                "INSERT OR IGNORE INTO receipts (task, receipt, executor) VALUES (?, ?, ?)",
+                (task, receipt, executor),
+            )
             db.executemany("INSERT OR IGNORE INTO made VALUES (?, ?)", [(cid, task) for cid in outputs])
 
     def receipts(self, task: CID) -> list[tuple[CID, str]]:
@@ -211,7 +223,8 @@ class Home:
         ]
 
     def seal(self, receipts: Iterable[tuple[CID, Sealed]]) -> None:
-        """Remember where receipts are sealed; the first seal of each counts, so that a run done again is the same."""
+        """Remember where receipts are sealed; the first seal of each counts, so that a run done again is the
+        same."""
         rows = [(r, s.seal, s.index, b"".join(s.proof)) for r, s in receipts]
         with self._transaction() as db:
             db.executemany("INSERT OR IGNORE INTO sealed VALUES (?, ?, ?, ?)", rows)
@@ -252,7 +265,7 @@ class Home:
         )
         return [CID(a) for (a,) in rows]
 
-    # -- trust ---------------------------------------------------------------------------------------------------
+    # -- trust -----------------------------------------------------------------------------------------------
 
     def trust(self, did: str, note: str = "") -> None:
         """Let receipts of this DID count as done work; raises `FalseClaim` where it is no did:key."""

@@ -1,13 +1,14 @@
 """Who claims: an ed25519 key, named by its did:key, and what it signs.
 
-A signature covers a context string and the SHA-256 of a record's canonical claim, so that no signature on one kind of
-record can pass for another. Source: did:key (W3C CCG), RFC 8032.
+A signature covers a context string and the SHA-256 of a record's canonical claim, so that no signature on one
+kind of record can pass for another. Source: did:key (W3C CCG), RFC 8032.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +100,9 @@ def _create(path: Path) -> Identity:
 def save(path: Path, pem: bytes, *, replace: bool) -> None:
     """Write a private key file, readable by its owner alone from its first byte on."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as f:
+    fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    fresh = Path(name)
+    with os.fdopen(fd, "wb") as f:
         f.write(pem)
         f.flush()
         os.fsync(f.fileno())

@@ -15,18 +15,16 @@ Names in the file leave no trace in the record: two files that do the same have 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from cid_store import Store
 from cid_store.cid import CID
-from cid_store.errors import InvalidCID, UsageError
+from cid_store.errors import EncodeError, InvalidCID, UsageError
 from codata import steps
+from codata.documents import parse_yaml
 from codata.errors import JobError
 from codata.ops import check_params
 from codata.plan.stage import dump
@@ -39,25 +37,6 @@ _KEYS: Final = {"codata", "inputs", "steps", "outputs", "about"}
 _STEP_KEYS: Final = {"as", "from", "checkpoint"}
 
 Resolve = Callable[[str], CID]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML as its version 1.2 reads it: `on` and `no` are words, dates are text, and a key comes once."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As in the base, for keys that are different."""
-        keys = [key.value for key, _ in node.value]
-        if twice := next((k for i, k in enumerate(keys) if k in keys[:i]), None):
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} comes twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in found if not tag.endswith((":bool", ":timestamp", ":int", ":merge"))]
-    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"(?:true|false)\Z"), list("tf"))
-_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"-?(?:0|[1-9][0-9]*)\Z"), list("-0123456789"))
 
 
 def load(ref: str, store: Store) -> Job:
@@ -115,13 +94,7 @@ def artifacts(store: Store, folder: Path) -> Resolve:
 
 def parse(text: str, resolve: Resolve, what: str = "job") -> Job:
     """The job of YAML text; raises `JobError` naming the line or the step."""
-    try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a kind of SafeLoader
-    except yaml.YAMLError as e:
-        mark = getattr(e, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise JobError(f"{what}:{line} is not YAML: {getattr(e, 'problem', None) or e}") from None
-    return build(document, resolve, what)
+    return build(parse_yaml(text, what), resolve, what)
 
 
 def build(document: object, resolve: Resolve, what: str = "job") -> Job:
@@ -178,7 +151,10 @@ class _Builder:
         checkpoint = item.get("checkpoint", False)
         if not isinstance(checkpoint, bool):
             raise JobError(f"{where}: `checkpoint` is true or false")
-        self._calls.append(StepCall(step.name, step.version, dump(params), inputs, checkpoint))
+        try:
+            self._calls.append(StepCall(step.name, step.version, dump(params), inputs, checkpoint))
+        except TypeError as e:
+            raise JobError(f"{where}: {e}") from None
         self._last = Ref(step.outputs[0], number)
         if "as" in item:
             self._name(item["as"], step, number, where)
@@ -210,7 +186,12 @@ class _Builder:
         for number, call in enumerate(self._calls):
             if number not in used:
                 raise JobError(f"{self._what}: nothing uses what step {number + 1} ({call.step}) gives")
-        return Job(tuple(self._inputs), tuple(self._calls), refs)
+        job = Job(tuple(self._inputs), tuple(self._calls), refs)
+        try:
+            job.encode()
+        except EncodeError as e:
+            raise JobError(f"{self._what}: {e.message}") from None
+        return job
 
 
 def limited(job: Job, rows: int) -> Job:

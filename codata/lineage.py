@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cid_store.cid import CID
+from codata.attested import attested
 from codata.home import Home
-from codata.records.attestation import Attestation
 from codata.records.base import kind_of
 from codata.records.job import Job
 from codata.records.manifest import Manifest
@@ -51,7 +51,8 @@ class Lineage:
 
 
 def trace(home: Home, cid: CID) -> list[Lineage]:
-    """The runs behind a dataset or run, latest first: every run known here that gave it, and so on for its inputs."""
+    """The runs behind a dataset or run, latest first: every run known here that gave it, and so on for its
+    inputs."""
     found: dict[CID, Lineage] = {}
     waiting = [cid] if kind_of(home.store, cid) == Run.kind else home.runs(cid)
     while waiting:
@@ -67,7 +68,6 @@ def trace(home: Home, cid: CID) -> list[Lineage]:
 def _one(home: Home, cid: CID) -> Lineage:
     store = home.store
     run = Run.load(store, cid)
-    words = (Attestation.load(store, a) for a in home.attestations(cid) if store.has(a))
     return Lineage(
         cid,
         [c.step for c in Job.load(store, run.job).steps],
@@ -75,7 +75,7 @@ def _one(home: Home, cid: CID) -> Lineage:
         {name: _thing(home, c) for name, c in run.outputs.items()},
         run.count,
         run.coordinator,
-        [f"{a.verdict}: {a.checked} of {a.tasks} tasks run again by {a.verifier}" for a in words],
+        [a.text for a in attested(home, cid)],
     )
 
 

@@ -1,6 +1,7 @@
 """Merkle tree hash and inclusion proofs over SHA-256.
 
-Source: RFC 6962 (leaf prefix 0x00, node prefix 0x01; left subtree as the largest power of two smaller than n).
+Source: RFC 6962 (leaf prefix 0x00, node prefix 0x01; left subtree as the largest power of two smaller than
+n).
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def tree(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[bytes, ...]]]:
 
 
 def root_from(leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
-    """The root that leaf `index` of `count` has under `path`, or None where the path can't be of such a tree."""
+    """The root that leaf `index` of `count` has under `path`, or None where the path can't be of such a
+    tree."""
     if not 0 <= index < count:
         return None
     return _climb(leaf, index, count, list(path))

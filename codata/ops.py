@@ -1,8 +1,8 @@
 """Operations: what a task can name.
 
-An operation is a pure function of its parameters and the bytes of its inputs. It is registered under a name and a
-version; its result changes only with the version. The engines that it declares (libraries whose version may show in the
-bytes) enter every task that names it.
+An operation is a pure function of its parameters and the bytes of its inputs. It is registered under a name
+and a version; its result changes only with the version. The engines that it declares (libraries whose version
+may show in the bytes) enter every task that names it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,8 @@ class Operation(Generic[P]):
     run: Callable[[Context, P, Inputs], Outputs]
 
 
+_SHOWN = 8  # wrong parameters that are named: a hostile job may have a million
+
 _OPERATIONS: dict[tuple[str, int], Operation[Any]] = {}
 
 
@@ -116,7 +118,8 @@ def find(name: str, version: int) -> Operation[Any]:
 
 @cache
 def load() -> None:
-    """Import everything that registers operations or steps: our own modules, then those that packages offer."""
+    """Import everything that registers operations or steps: our own modules, then those that packages
+    offer."""
     for module in ("codata.plan.rows", "codata.plan.seal", "codata.plan.limit", "codata.plan.importing"):
         importlib.import_module(module)
     for entry in importlib.metadata.entry_points(group="codata.steps"):
@@ -137,8 +140,12 @@ def check_params(model: type[P], raw: object, what: str, context: dict[str, Any]
     try:
         return model.model_validate(raw, context=context)
     except ValidationError as e:
+        found = e.errors(include_url=False, include_input=False, include_context=False)
         wrong = "; ".join(
-            f"{'.'.join(str(p) for p in err['loc']) or 'parameters'}: {err['msg'].lower()}" for err in e.errors()
+            f"{'.'.join(str(p) for p in err['loc']) or 'parameters'}: {err['msg'].lower()}"[:200]
+            for err in found[:_SHOWN]
         )
+        if len(found) > _SHOWN:
+            wrong += f"; and {len(found) - _SHOWN} more"
         known = ", ".join(model.model_fields) or "none"
         raise ParameterError(f"{what}: {wrong}", next_step=f"the parameters of {what} are: {known}") from None

@@ -10,6 +10,8 @@ from cid_store.cid import CID
 from codata import identity, merkle
 from codata.errors import FalseClaim
 from codata.home import Home, Sealed
+from codata.records.fields import Value
+from codata.records.receipt import Receipt
 from codata.records.run import RunRow
 from codata.records.seal import Seal
 
@@ -28,7 +30,7 @@ def make(home: Home, receipts: Sequence[CID]) -> CID:
     return seal
 
 
-def _claim(executor: str, count: int, root: bytes) -> dict[str, str | int | bytes]:
+def _claim(executor: str, count: int, root: bytes) -> dict[str, Value]:
     return {"executor": executor, "count": count, "root": root}
 
 
@@ -39,12 +41,26 @@ class Checker:
         self._store = store
         self._good: dict[CID, Seal] = {}
 
-    def executor(self, row: RunRow) -> str:
-        """The DID whose seal covers the row's receipt; raises `FalseClaim`."""
+    def receipt(self, row: RunRow) -> Receipt:
+        """The row's receipt, proven to be for its task and from the executor that it names; raises
+        `FalseClaim`."""
+        executor = self._executor(row)
+        receipt = Receipt.load(self._store, row.receipt)
+        if receipt.task != row.task:
+            raise FalseClaim(
+                f"receipt {row.receipt} is for task {receipt.task}, not for {row.task}", cid=row.receipt
+            )
+        if receipt.executor != executor:
+            raise FalseClaim(f"receipt {row.receipt} names another executor than its seal", cid=row.receipt)
+        return receipt
+
+    def _executor(self, row: RunRow) -> str:
         seal = self._good.get(row.seal)
         if seal is None:
             seal = Seal.load(self._store, row.seal)
-            identity.verify(seal.executor, CONTEXT, dict(_claim(seal.executor, seal.count, seal.root)), seal.signature)
+            identity.verify(
+                seal.executor, CONTEXT, _claim(seal.executor, seal.count, seal.root), seal.signature
+            )
             self._good[row.seal] = seal
         leaf = merkle.leaf_hash(row.receipt.binary)
         if merkle.root_from(leaf, row.index, seal.count, row.proof) != seal.root:

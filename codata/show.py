@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from cid_store.cid import CID, CODEC_NAMES
 from cid_store.errors import UsageError
+from codata.attested import attested, coverage
 from codata.dataset import Dataset
 from codata.home import Home
 from codata.records.base import kind_of
@@ -51,7 +52,9 @@ def run_of(home: Home, ref: str) -> CID:
         return cid
     runs = home.runs(cid)
     if not runs:
-        raise UsageError(f"{ref} is no run, and no run here gave it", cid=cid, next_step="`codata car import` its run")
+        raise UsageError(
+            f"{ref} is no run, and no run here gave it", cid=cid, next_step="`codata car import` its run"
+        )
     return runs[-1]
 
 
@@ -80,7 +83,12 @@ def _dataset(home: Home, cid: CID) -> Shown:
         "shards": shards,
         "runs": home.runs(cid),
     }
-    text = [f"dataset {cid}", f"{found.rows} rows, {found.manifest.size} bytes, {len(shards)} shards", "", "columns"]
+    text = [
+        f"dataset {cid}",
+        f"{found.rows} rows, {found.manifest.size} bytes, {len(shards)} shards",
+        "",
+        "columns",
+    ]
     text += [f"  {c['name']}: {c['type']}" for c in columns]
     text += ["", "shards"] + [f"  {s['cid']}  {s['rows']} rows" for s in shards[:_SHARDS]]
     if len(shards) > _SHARDS:
@@ -98,12 +106,13 @@ def _run(home: Home, cid: CID) -> Shown:
     for row in record.entries(store):
         receipt = Receipt.load(store, row.receipt)
         task = Task.load(store, row.task)
-        names = [c["step"] for c in task.params["steps"]] if task.step == "rows" else [task.step]  # type: ignore[union-attr,index,call-overload]
-        entry = steps.setdefault(" + ".join(map(str, names)), {"tasks": 0, "rows": 0, "cpu_us": 0})
+        entry = steps.setdefault(_work(task), {"tasks": 0, "rows": 0, "cpu_us": 0})
         entry["tasks"] += 1
         entry["rows"] += sum(o.rows for o in receipt.out.values())
         entry["cpu_us"] += receipt.cost.cpu_us
         executors.add(receipt.executor)
+    words = attested(home, cid)
+    covered, of = coverage(home, cid)
     value = {
         "kind": "run",
         "cid": cid,
@@ -114,16 +123,30 @@ def _run(home: Home, cid: CID) -> Shown:
         "steps": [{"name": k, **v} for k, v in steps.items()],
         "coordinator": record.coordinator,
         "executors": sorted(executors),
-        "attestations": home.attestations(cid),
+        "attestations": [a.to_value() for a in words],
+        "covered": covered,
     }
     text = [f"run {cid}", f"job {record.job}"]
     text += [f"input {n}: {c}" for n, c in record.inputs.items()]
     text += [f"output {n}: {c}" for n, c in record.outputs.items()]
     text += ["", f"{'work':<44} {'tasks':>6} {'rows out':>10} {'CPU s':>8}"]
-    text += [f"{k[:44]:<44} {v['tasks']:>6} {v['rows']:>10} {v['cpu_us'] / 1e6:>8.2f}" for k, v in steps.items()]
+    text += [
+        f"{k[:44]:<44} {v['tasks']:>6} {v['rows']:>10} {v['cpu_us'] / 1e6:>8.2f}" for k, v in steps.items()
+    ]
     text += ["", f"coordinator {record.coordinator}"] + [f"executor {e}" for e in sorted(executors)]
-    text += [f"attestation {a}" for a in home.attestations(cid)] or ["no attestation is known here: codata verify"]
+    text += [f"attestation {a.cid}: {a.text}" for a in words] or [
+        "no attestation is known here: codata verify"
+    ]
+    if len(words) > 1:
+        text.append(f"verifiers together: {covered} of {of} tasks run again and found right")
     return Shown(value, "\n".join(text))
+
+
+def _work(task: Task) -> str:
+    """What a task does: its operation, or the steps that are fused in it."""
+    calls = task.params.get("steps") if task.step == "rows" else None
+    names = [c.get("step") for c in calls if isinstance(c, dict)] if isinstance(calls, list) else [task.step]
+    return " + ".join(str(name) for name in names)
 
 
 def _job(home: Home, cid: CID) -> Shown:
@@ -160,5 +183,9 @@ def _cell(value: object) -> str:
     if value is None:
         return "-"
     text = value if isinstance(value, str) else repr(value)
-    text = text[: 2 * _CELL].encode("unicode_escape").decode() if any(c < " " for c in text[: 2 * _CELL]) else text
+    text = (
+        text[: 2 * _CELL].encode("unicode_escape").decode()
+        if any(c < " " for c in text[: 2 * _CELL])
+        else text
+    )
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"

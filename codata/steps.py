@@ -1,6 +1,7 @@
 """Steps: what a user writes in a job. A plan expands each to operations.
 
-A step is a class with a name, a version, a parameter model and declared engines, registered by `@step`. Two kinds:
+A step is a class with a name, a version, a parameter model and declared engines, registered by `@step`. Two
+kinds:
 a `RowStep` looks at rows one by one, so that neighbours fuse into one operation and shards are independent; a
 `GlobalStep` plans its own stages.
 """
@@ -37,11 +38,13 @@ class Step(ABC):
     engines: ClassVar[tuple[str, ...]] = ("pyarrow",)
     params: ClassVar[type[Params]]
     inputs: ClassVar[tuple[str, ...]] = ("data",)
-    """Input names. The first is what stands before the step; others are written as parameters of that name."""
+    """Input names. The first is what stands before the step; others are written as parameters of that
+    name."""
     outputs: ClassVar[tuple[str, ...]] = ("out",)
 
     def engines_of(self, params: Any) -> tuple[str, ...]:
-        """The engines that a task with these parameters needs: `engines`, unless a parameter chooses among libraries."""
+        """The engines that a task with these parameters needs: `engines`, unless a parameter chooses among
+        libraries."""
         return self.engines
 
 
@@ -134,6 +137,6 @@ def _import_artifact(value: object, info: ValidationInfo) -> CID:
 Artifact = Annotated[CID, PlainValidator(_import_artifact)]
 """A parameter that is a file: a path, name or CID in a job file, always a CID in a record.
 
-While a job file is read, the validation context holds `artifact`: a function that keeps the file at a path (relative to
-the job file) or of a name, and returns its CID.
+While a job file is read, the validation context holds `artifact`: a function that keeps the file at a path
+(relative to the job file) or of a name, and returns its CID.
 """

@@ -33,7 +33,9 @@ class OverlayStore(Store):
 
         query = parse_qs(url.partition("?")[2])
         if not query.get("front") or not query.get("back"):
-            raise UsageError(f"{url!r} does not name a front and a back", next_step="write overlay:?front=URL&back=URL")
+            raise UsageError(
+                f"{url!r} does not name a front and a back", next_step="write overlay:?front=URL&back=URL"
+            )
         return cls(open_store(query["front"][0]), open_store(query["back"][0]))
 
     def __str__(self) -> str:

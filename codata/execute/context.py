@@ -14,7 +14,15 @@ from codata.plan.seal import candidates_value
 from codata.records import pages
 from codata.records.fields import Value
 from codata.records.receipt import Output
-from codata.table import canonical_table, cutter, decode_batch, decode_table, encode_batches, encode_table, logical_hash
+from codata.table import (
+    canonical_table,
+    cutter,
+    decode_batch,
+    decode_table,
+    encode_batches,
+    encode_table,
+    logical_hash,
+)
 
 
 class StoreContext:
@@ -42,7 +50,8 @@ class StoreContext:
         """A DAG-CBOR value."""
         data = self._store.get(cid)
         self.bytes_in += len(data)
-        return dag_cbor.decode(data)
+        value: Value = dag_cbor.decode(data)
+        return value
 
     def file(self, cid: CID) -> FileReader:
         """A file's bytes by random access."""
@@ -61,7 +70,9 @@ class StoreContext:
         cuts = self.put_node(candidates_value(found)).cid
         data = memoryview(encode_table(table))
         self.bytes_out += len(data)
-        return Output(self._store.put_file(data), logical_hash(table), table.num_rows, found.total_bytes, cuts)
+        return Output(
+            self._store.put_file(data), logical_hash(table), table.num_rows, found.total_bytes, cuts
+        )
 
     def put_batches(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Output:
         """Keep a partition file: one record batch per partition, in order."""

@@ -1,4 +1,5 @@
-"""Executors: where a stage's tasks run. Each gives Dask a graph whose keys are task CIDs; only CIDs pass through it.
+"""Executors: where a stage's tasks run. Each gives Dask a graph whose keys are task CIDs; only CIDs pass
+through it.
 
 `dask._task_spec` is private and is used here alone.
 """
@@ -15,8 +16,9 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from cid_store.cid import CID
-from codata.errors import TaskFailed, UsageError
-from codata.execute.worker import Outcome, set_up, work
+from cid_store.errors import UsageError
+from codata.errors import OutOfResources, TaskFailed
+from codata.execute.worker import Outcome, release, set_up, work
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -31,6 +33,7 @@ class Executor(ABC):
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
         """Run each task of the store at `url`; call `report` in this thread as each ends, in any order."""
 
+    @abstractmethod
     def close(self) -> None:
         """Release processes and connections."""
 
@@ -48,7 +51,8 @@ def _graph(tasks: Sequence[CID], url: str, executor: str) -> dict[str, Any]:
 
 
 class Embedded(Executor):
-    """Dask on this machine: in this process for a single task or worker, else in worker processes made on first need."""
+    """Dask on this machine: in this process for a single task or worker, else in worker processes made on
+    first need."""
 
     def __init__(self, workers: int | None = None) -> None:
         self.workers = workers or available_cores()
@@ -67,7 +71,7 @@ class Embedded(Executor):
         def left() -> list[CID]:
             return [cid for cid in tasks if cid not in done]
 
-        with Callback(posttask=posttask):
+        with Callback(posttask=posttask):  # type: ignore[no-untyped-call]
             if self.workers == 1 or len(tasks) == 1:
                 get_sync(_graph(tasks, url, executor), [str(c) for c in tasks])
                 return
@@ -79,8 +83,12 @@ class Embedded(Executor):
     def _get(self, tasks: Sequence[CID], url: str, executor: str) -> None:
         from dask.multiprocessing import get
 
-        get(  # type: ignore[no-untyped-call]
-            _graph(tasks, url, executor), [str(c) for c in tasks], pool=self._pool, optimize_graph=False, chunksize=1
+        get(
+            _graph(tasks, url, executor),
+            [str(c) for c in tasks],
+            pool=self._pool,
+            optimize_graph=False,
+            chunksize=1,
         )
 
     def _retry(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
@@ -90,10 +98,8 @@ class Embedded(Executor):
             try:
                 self._get([cid], url, executor)
             except BrokenProcessPool:
-                error = TaskFailed(
-                    f"the worker process of task {cid} died twice, most likely for want of memory",
-                    cid=cid,
-                    next_step="use fewer workers (--workers), or a machine with more memory, and run it again",
+                error = OutOfResources(
+                    f"the worker process of task {cid} died twice, most likely for want of memory", cid=cid
                 )
                 report(Outcome(cid, error=error))
 
@@ -107,19 +113,22 @@ class Embedded(Executor):
         )
 
     def close(self) -> None:
-        """End the worker processes."""
+        """End the worker processes, and close the stores that tasks in this process opened."""
+        release()
         pool = self.__dict__.pop("_pool", None)
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Cluster(Executor):
-    """An existing Dask scheduler whose workers see the same store and have the same packages: machines that trust
-    each other. `tls`: paths of the CA, certificate and key files."""
+    """An existing Dask scheduler whose workers see the same store and have the same packages: machines that
+    trust each other. `tls`: paths of the CA, certificate and key files."""
 
     def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 30) -> None:
         if not address.startswith(("tcp://", "tls://")):
-            raise UsageError(f"{address!r} is no scheduler address", next_step="write it as tcp://host:port or tls://…")
+            raise UsageError(
+                f"{address!r} is no scheduler address", next_step="write it as tcp://host:port or tls://…"
+            )
         self.address, self.tls, self.timeout = address, tls, timeout
 
     @cached_property

@@ -8,7 +8,6 @@ import time
 from functools import cache
 
 from cid_store import Store
-from cid_store.cid import CID
 from codata import ops
 from codata.errors import NotCheckable, TaskFailed
 from codata.execute.context import StoreContext
@@ -22,8 +21,8 @@ _PACKAGES = ("codata-pipeline", "pyarrow", "polars", "numpy", "dask")
 def perform(task: Task, store: Store, executor: str) -> Receipt:
     """Run one task on inputs in `store`, keep what it makes there, and say so.
 
-    Raises `UnknownStep` and `NotCheckable` where the operation or its engines are not those of the task, the errors of
-    its inputs (`BlockNotFound`, `CorruptBlock`), and whatever named error the operation raises.
+    Raises `UnknownStep` and `NotCheckable` where the operation or its engines are not those of the task, the
+    errors of its inputs (`BlockNotFound`, `CorruptBlock`), and whatever named error the operation raises.
     """
     operation = ops.find(task.step, task.version)
     params = ops.check_params(operation.params, dict(task.params), task.step)

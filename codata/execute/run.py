@@ -16,7 +16,9 @@ from codata.home import Home
 from codata.plan.plan import plan
 from codata.plan.stage import PLANNER_VERSION, Planner
 from codata.records import pages
+from codata.records.base import kind_of
 from codata.records.job import Job
+from codata.records.manifest import Manifest
 from codata.records.run import Run, RunRow
 
 CONTEXT: Final = "codata/run/1"
@@ -39,13 +41,15 @@ class RunResult:
 def run(
     home: Home, job: Job, inputs: Mapping[str, CID], executor: Executor, progress: Progress | None = None
 ) -> RunResult:
-    """Run `job` over `inputs` and publish the run: pinned, findable by its outputs. Raises what a task raised."""
+    """Run `job` over `inputs` and publish the run: pinned, findable by its outputs. Raises what a task
+    raised."""
     began = time.perf_counter()
     store = home.store
     driver = Driver(home, executor, progress or Quiet())
     driven = driver.drive(plan(job, inputs, Planner(store)))
-    for name, output in driven.outputs.items():
-        driver.restore(f"output {name}", _shards(home, output))
+    # What the run keeps must be here, also where all of its work was known already.
+    for name, root in (*inputs.items(), *driven.outputs.items()):
+        driver.restore(name, _shards(home, root))
     record = _publish(home, job, inputs, driven)
     return RunResult(
         run=record,
@@ -59,10 +63,11 @@ def run(
     )
 
 
-def _shards(home: Home, output: CID) -> list[CID]:
-    from codata.records.manifest import Manifest
-
-    return [shard.cid for shard in Manifest.load(home.store, output).refs(home.store)]
+def _shards(home: Home, root: CID) -> list[CID]:
+    """The shards of a dataset; none of a source."""
+    if kind_of(home.store, root) != Manifest.kind:
+        return []
+    return [shard.cid for shard in Manifest.load(home.store, root).refs(home.store)]
 
 
 def _publish(home: Home, job: Job, inputs: Mapping[str, CID], driven: Driven) -> CID:
@@ -93,5 +98,3 @@ def _row(home: Home, task: CID, receipt: CID) -> RunRow:
     if sealed is None:
         raise TaskFailed(f"receipt {receipt} has no seal here", cid=receipt)
     return RunRow(task, receipt, sealed.seal, sealed.index, sealed.proof)
-
-

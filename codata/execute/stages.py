@@ -1,53 +1,38 @@
-"""Driving a plan: each stage's tasks come from the cache or from an executor, are sealed, and go back to the plan."""
+"""Driving a plan: each stage's tasks come from the cache or from an executor, are sealed, and go back to the
+plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
 
-from cid_store.cid import CID, DAG_CBOR
+from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError
 from codata import seals
 from codata.errors import TaskFailed
+from codata.execute.derive import Maker, derive
 from codata.execute.executors import Executor
+from codata.execute.known import BATCH, Cache, Known, all_outputs
+from codata.execute.progress import Progress, Quiet
 from codata.execute.worker import Outcome
 from codata.home import Home
 from codata.plan.plan import Plan
 from codata.plan.stage import Stage
 from codata.records.receipt import Receipt
+from codata.records.run import MAX_TASKS
 from codata.records.task import Task
 
-
-class Progress(Protocol):
-    """Told what happens, for a person to see."""
-
-    def stage(self, name: str, tasks: int, reused: int) -> None:
-        """A stage begins: how many tasks it has, and how many of them need not run."""
-
-    def task(self, receipt: Receipt) -> None:
-        """A task has ended."""
-
-    def close(self) -> None:
-        """Nothing more happens."""
-
-
-class Quiet:
-    """No progress."""
-
-    def stage(self, name: str, tasks: int, reused: int) -> None:
-        """Say nothing."""
-
-    def task(self, receipt: Receipt) -> None:
-        """Say nothing."""
-
-    def close(self) -> None:
-        """Say nothing."""
+__all__ = ["Driven", "Driver", "Progress", "Quiet"]
 
 
 @dataclass
 class Driven:
-    """What driving a plan gave: its outputs, and every task with its receipt in plan order."""
+    """What driving a plan gave: its outputs, and every task with its receipt in plan order.
+
+    `conflicts`: tasks about which trusted executors disagree. What was lost and made again counts in neither
+    number.
+    """
 
     outputs: dict[str, CID] = field(default_factory=dict)
     rows: list[tuple[CID, CID]] = field(default_factory=list)
@@ -62,11 +47,13 @@ class Driver:
     def __init__(self, home: Home, executor: Executor, progress: Progress) -> None:
         self._home, self._executor, self._progress = home, executor, progress
         self._store = home.store
+        self._cache = Cache(home)
         self._trusted = set(home.trusted())
         self._unsealed: list[CID] = []
 
     def drive(self, plan: Plan) -> Driven:
-        """Run a plan to its end. Raises what a task raised, once the rest of its stage has ended and is kept."""
+        """Run a plan to its end. Raises what a task raised, once the rest of its stage has ended and is
+        kept."""
         driven = Driven()
         send: list[Receipt] | None = None
         while True:
@@ -78,39 +65,36 @@ class Driver:
             send = self._stage(stage, driven)
 
     def _stage(self, stage: Stage, driven: Driven) -> list[Receipt]:
+        if len(driven.rows) + len(stage.tasks) > MAX_TASKS:
+            raise TaskFailed(
+                f"the run has more than {MAX_TASKS} tasks",
+                next_step="divide the dataset, and run the job on each part",
+            )
         tasks = {task.cid: task for task in stage.tasks}
-        found = {cid: known for cid in tasks if (known := self.cached(cid, driven))}
+        looked = self._cache.look(tasks)
+        found: dict[CID, Known] = dict(looked.known)
         todo = [task for cid, task in tasks.items() if cid not in found]
         self._progress.stage(stage.name, len(tasks), len(found))
+        self._mend_seals(found.values())
+        driven.conflicts += looked.conflicts
         driven.reused += len(found)
         driven.executed += len(todo)
-        found |= self._execute(stage.name, todo)
+        self.restore(stage.name, self._inputs(todo))
+        found |= self._perform(stage.name, todo)
         rows = [(task.cid, *found[task.cid]) for task in stage.tasks]
         driven.rows += [(cid, receipt) for cid, receipt, _ in rows]
         return [receipt for _, _, receipt in rows]
 
-    def cached(self, task: CID, driven: Driven) -> tuple[CID, Receipt] | None:
-        """A trusted receipt that still helps: what plans read of its outputs is here. Tables can be made again."""
-        known: list[tuple[CID, Receipt]] = []
-        for cid, executor in self._home.receipts(task):
-            if executor in self._trusted and self._store.has(cid):
-                known.append((cid, Receipt.load(self._store, cid)))
-        if not known:
-            return None
-        if any(r.out != known[0][1].out for _, r in known):
-            driven.conflicts.append(task)  # evidence that somebody is wrong: run it again
-            return None
-        small = [o.cid for o in known[0][1].out.values() if o.cid.codec == DAG_CBOR]
-        small += [o.cuts for o in known[0][1].out.values() if o.cuts]
-        held = self._store.touch(small + [o.cid for o in known[0][1].out.values()])
-        return known[0] if all(held[: len(small)]) else None
+    def _inputs(self, tasks: Sequence[Task]) -> Iterator[CID]:
+        for task in tasks:
+            for name in task.inputs:
+                yield from task.input_cids(self._store, name)
 
-    def _execute(self, name: str, tasks: Sequence[Task], depth: int = 0) -> dict[CID, tuple[CID, Receipt]]:
-        """Run tasks, after whatever inputs are not here any more have been made again."""
+    def _perform(self, name: str, tasks: Sequence[Task]) -> dict[CID, Known]:
+        """Run tasks whose inputs are here; every receipt is recorded as it comes, and sealed."""
         if not tasks:
             return {}
-        self._restore(name, tasks, depth)
-        done: dict[CID, tuple[CID, Receipt]] = {}
+        done: dict[CID, Known] = {}
         failed: list[Outcome] = []
 
         def report(outcome: Outcome) -> None:
@@ -119,35 +103,38 @@ class Driver:
                 return
             receipt = Receipt.load(self._store, outcome.receipt)
             done[outcome.task] = (outcome.receipt, receipt)
-            self._keep(outcome.receipt, receipt)
+            self._home.record(receipt.task, outcome.receipt, receipt.executor, all_outputs(receipt))
+            self._unsealed.append(outcome.receipt)
+            if len(self._unsealed) >= seals.BATCH:
+                self._seal()
             self._progress.task(receipt)
 
         cids = [task.save(self._store) for task in tasks]
         try:
             self._executor.run(cids, self._home.store_url, self._home.identity.did, report)
         finally:
-            self.seal()
+            self._seal()
         if failed:
-            raise self._failure(name, failed, len(tasks), {t.cid: t for t in tasks})
+            raise self._failure(name, failed, {t.cid: t for t in tasks})
         return done
 
-    def _keep(self, cid: CID, receipt: Receipt) -> None:
-        self._home.record(receipt.task, cid, receipt.executor, [o.cid for o in receipt.out.values()])
-        self._unsealed.append(cid)
-        if len(self._unsealed) >= seals.BATCH:
-            self.seal()
-
-    def seal(self) -> None:
+    def _seal(self) -> None:
         """Seal what has ended so far, so that a killed run keeps its proofs."""
-        if self._unsealed:
-            seals.make(self._home, self._unsealed)
-            self._unsealed = []
+        for start in range(0, len(self._unsealed), seals.BATCH):
+            seals.make(self._home, self._unsealed[start : start + seals.BATCH])
+        self._unsealed = []
 
-    def _failure(self, name: str, failed: list[Outcome], of: int, tasks: dict[CID, Task]) -> CidStoreError:
+    def _mend_seals(self, known: Iterable[Known]) -> None:
+        """Seal receipts of this home whose run was killed between their end and their seal."""
+        self._unsealed += [cid for cid, _ in known if self._home.sealed(cid) is None]
+        self._seal()
+
+    def _failure(self, name: str, failed: list[Outcome], tasks: dict[CID, Task]) -> CidStoreError:
         first = min(failed, key=lambda o: o.task)
         error = first.error or TaskFailed("no reason was given")
-        inputs = [cid for n in tasks[first.task].inputs for cid in tasks[first.task].input_cids(self._store, n)]
-        where = f"{name}: task {first.task} on {inputs[0] if inputs else 'nothing'}"
+        source = next(self._inputs([tasks[first.task]]), None)
+        where = f"{name}: task {first.task} on {source or 'nothing'}"
+        of = len(tasks)
         more = f" ({len(failed)} of {of} tasks of this stage failed; the others are kept)" if of > 1 else ""
         wrapped = type(error)(
             f"{where}: {error.message}{more}", cid=error.cid or first.task, next_step=error.next_step
@@ -155,25 +142,51 @@ class Driver:
         wrapped.__cause__ = error
         return wrapped
 
-    def _restore(self, name: str, tasks: Sequence[Task], depth: int) -> None:
-        wanted = {cid for t in tasks for n in t.inputs for cid in t.input_cids(self._store, n)}
-        self.restore(name, wanted, depth)
+    # -- what is gone ----------------------------------------------------------------------------------------
 
-    def restore(self, name: str, wanted: Iterable[CID], depth: int = 0) -> None:
-        """Make blocks and files that are not held any more again, by the tasks that made them."""
-        cids = list(wanted)
-        missing = [cid for cid, here in zip(cids, self._store.has_many(cids), strict=True) if not here]
-        if not missing:
+    def restore(self, name: str, wanted: Iterable[CID]) -> None:
+        """Make blocks and files that are not held any more again, by the tasks that made them.
+
+        Raises `BlockNotFound` for what no known work leads to.
+        """
+        cids = list(dict.fromkeys(wanted))
+        if all(self._held(cids)):
             return
-        makers: dict[CID, Task] = {}
-        for cid in missing:
-            made_by = [t for t in self._home.makers(cid) if self._store.has(t)]
-            if not made_by or depth > 1000:
-                raise BlockNotFound(f"{name}: {cid} is not in the store, nor is it known what made it", cid=cid)
-            makers[made_by[0]] = Task.load(self._store, made_by[0])
-        self._execute(f"{name} (made again)", list(makers.values()), depth + 1)
-        lost = [c for c, here in zip(missing, self._store.has_many(missing), strict=True) if not here]
-        if lost:
-            raise TaskFailed(f"{name}: making {lost[0]} again gave something else", cid=lost[0])
+        refused: set[CID] = set()
+        while True:
+            found = derive(cids, self._held, partial(self._makers, refused))
+            if found.lost:
+                lost = min(found.lost)
+                raise BlockNotFound(
+                    f"{name}: {lost} is not in the store, nor is it known what made it", cid=lost
+                )
+            if not found.rounds:
+                return
+            for makers in found.rounds:
+                self._perform(f"{name} (made again)", [Task.load(self._store, m.task) for m in makers])
+                wrong = {m.task for m in makers if not self._gave(m)}
+                if wrong:
+                    refused |= wrong  # somebody's receipt is false: go by other makers, where there are any
+                    break
 
+    def _held(self, cids: Sequence[CID]) -> list[bool]:
+        held: list[bool] = []
+        for start in range(0, len(cids), BATCH):
+            held += self._store.has_many(cids[start : start + BATCH])
+        return held
 
+    def _makers(self, refused: set[CID], cid: CID) -> Iterator[Maker]:
+        """The tasks that are said to have made this, the word of trusted executors first."""
+        tasks = [t for t in self._home.makers(cid) if t not in refused and self._store.has(t)]
+        for task in sorted(tasks, key=lambda t: not self._is_trusted(t)):
+            try:
+                inputs = tuple(self._inputs([Task.load(self._store, task)]))
+            except BlockNotFound:
+                continue  # a long input list whose pages are gone
+            yield Maker(task, inputs, (cid,))
+
+    def _is_trusted(self, task: CID) -> bool:
+        return any(executor in self._trusted for _, executor in self._home.receipts(task))
+
+    def _gave(self, maker: Maker) -> bool:
+        return all(self._held(maker.outputs))

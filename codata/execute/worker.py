@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
+from codata.errors import OutOfResources, TaskFailed
 
 if TYPE_CHECKING:
     from cid_store import Store
@@ -28,13 +28,27 @@ def set_up(environment: dict[str, str]) -> None:
     os.environ.update(environment)
 
 
-@lru_cache(maxsize=4)
-def _store(url: str, pid: int) -> Store:
+_open: dict[tuple[str, int], Store] = {}
+"""Stores by URL and process: a worker keeps one open over its tasks."""
+
+
+def _store(url: str) -> Store:
     from cid_store.stores import open_store
 
-    store = open_store(url)
-    store.relax()  # what a task makes can be made again; results are made durable before they are reported
-    return store
+    key = url, os.getpid()
+    if key not in _open:
+        release()
+        _open[key] = open_store(url)
+        _open[
+            key
+        ].relax()  # what a task makes can be made again; results are made durable before they are reported
+    return _open[key]
+
+
+def release() -> None:
+    """Close what tasks in this process opened: an open store protects from `gc` all that it wrote."""
+    for key in [key for key in _open if key[1] == os.getpid()]:
+        _open.pop(key).close()
 
 
 def work(url: str, task: str, executor: str) -> Outcome:
@@ -44,14 +58,12 @@ def work(url: str, task: str, executor: str) -> Outcome:
 
     cid = CID(task)
     try:
-        store = _store(url, os.getpid())
+        store = _store(url)
         receipt = perform(Task.load(store, cid), store, executor)
         return Outcome(cid, receipt.save(store))
     except CidStoreError as e:
         return Outcome(cid, error=e)
     except MemoryError:
-        return Outcome(cid, error=CidStoreError(f"task {cid} ran out of memory", cid=cid))
+        return Outcome(cid, error=OutOfResources(f"task {cid} ran out of memory", cid=cid))
     except Exception as e:  # noqa: BLE001 - a step may raise anything; it must not take the others' work along
-        from codata.errors import TaskFailed
-
         return Outcome(cid, error=TaskFailed(f"{type(e).__name__}: {e}", cid=cid))

@@ -1,8 +1,8 @@
 """Import steps: source files to rows, as tasks with receipts, so that a dropped row can be found.
 
-A big file is split in ranges, small files are grouped. Each range is scanned once: the scan reports the types that its
-values suggest and, hopefully, the rows under just these types. Types are merged over the whole input; only where they
-came out differently is a range read again.
+A big file is split in ranges, small files are grouped. Each range is scanned once: the scan reports the types
+that its values suggest and, hopefully, the rows under just these types. Types are merged over the whole
+input; only where they came out differently is a range read again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic import Field
 
 from cid_store.cid import CID
 from codata import ingest
@@ -21,6 +22,7 @@ from codata.ingest import types_record
 from codata.ingest.base import Options, Range
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan.stage import Part, Parts, Planner, Results, Stage
+from codata.records.fields import Value
 from codata.records.receipt import Output
 from codata.records.source import Source, SourceFile
 from codata.steps import ImportStep, step
@@ -39,7 +41,7 @@ MEAN_GROUP = 256
 class ImportParams(Params):
     """How the files are read; see `codata add --help`. `declared`: the columns that a schema file fixes."""
 
-    declared: list[Any] = []
+    declared: list[Any] = Field(default_factory=list)
     delimiter: str | None = None
     quote: str = '"'
     header: bool = True
@@ -60,9 +62,10 @@ class SplitParams(ImportParams):
 
 
 class ScanParams(SplitParams):
-    """`paths`: one for each input file where rows show them, else empty. `start`, `stop`: a range of the one file."""
+    """`paths`: one for each input file where rows show them, else empty. `start`, `stop`: a range of the one
+    file."""
 
-    paths: list[str] = []
+    paths: list[str] = Field(default_factory=list)
     start: int | None = None
     stop: int | None = None
 
@@ -83,7 +86,8 @@ def split(ctx: Context, params: SplitParams, inputs: Inputs) -> Outputs:
 
 @op("import/scan", version=1, params=ScanParams)
 def scan(ctx: Context, params: ScanParams, inputs: Inputs) -> Outputs:
-    """Types and rows of some files or of a range of one. `0`, `1`… are parts, where all have the same types."""
+    """Types and rows of some files or of a range of one. `0`, `1`… are parts, where all have the same
+    types."""
     format_ = ingest.by_name(params.format)
     found: list[lattice.Types] = []
     parts = _Parts(ctx)
@@ -109,7 +113,8 @@ def read(ctx: Context, params: ReadParams, inputs: Inputs) -> Outputs:
 
 
 class _Parts:
-    """Gathers stretches of one schema into parts of about `RANGE` bytes; gives up where the schema changes."""
+    """Gathers stretches of one schema into parts of about `RANGE` bytes; gives up where the schema
+    changes."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -156,6 +161,13 @@ def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterat
                 yield name, source, range_
 
 
+def _read_range(value: Value) -> tuple[int, int]:
+    match value:
+        case [int(start), int(stop)] if 0 <= start <= stop:
+            return start, stop
+    raise BadRecord("a list of a file's ranges holds something else")
+
+
 @dataclass(frozen=True)
 class _Work:
     """What one scan task reads."""
@@ -188,7 +200,8 @@ class _Import(ImportStep):
             and not (isinstance(node, dict) and node["whole"] and self._same(types, declared, schema))
         ]
         reads = tuple(
-            self._task(planner, "import/read", params, work[i], columns=schema_to_value(schema)) for i in again
+            self._task(planner, "import/read", params, work[i], columns=schema_to_value(schema))
+            for i in again
         )
         results = (yield Stage(f"import: read {self.format}", reads)) if reads else ()
         good = {i: r.out for i, r in zip(again, results, strict=True)}
@@ -220,7 +233,7 @@ class _Import(ImportStep):
         tasks = tuple(planner.task("import/split", 1, raw, source=[f.cid]) for f in big)
         results = (yield Stage("import: split big files", tasks)) if tasks else ()
         ranges = {
-            f.cid: [(r[0], r[1]) for r in planner.items(receipt.out["out"].cid) if isinstance(r, list)]
+            f.cid: [_read_range(r) for r in planner.items(receipt.out["out"].cid)]
             for f, receipt in zip(big, results, strict=True)
         }
         work: list[_Work] = []
@@ -246,7 +259,13 @@ class _Import(ImportStep):
 
 def _register() -> None:
     for name in ingest.NAMES:
-        step(type(f"Import{name.title()}", (_Import,), {"name": f"import.{name}", "format": name, "__doc__": _Import.__doc__}))
+        step(
+            type(
+                f"Import{name.title()}",
+                (_Import,),
+                {"name": f"import.{name}", "format": name, "__doc__": _Import.__doc__},
+            )
+        )
 
 
 _register()

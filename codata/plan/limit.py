@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -24,7 +24,8 @@ class LimitParams(Params):
 
 @step
 class Limit(GlobalStep):
-    """Keep the first `rows` rows, in dataset order. `codata run --limit` puts it before a job's first step."""
+    """Keep the first `rows` rows, in dataset order. `codata run --limit` puts it before a job's first
+    step."""
 
     name = "limit"
     version = 1

@@ -36,7 +36,9 @@ def plan(job: Job, inputs: Mapping[str, CID], planner: Planner) -> Plan:
     """The stages of `job` over `inputs` (manifests by name; for an import, its source)."""
     if set(inputs) != set(job.inputs):
         wanted, given = ", ".join(job.inputs) or "none", ", ".join(sorted(inputs)) or "none"
-        raise JobError(f"the job's inputs are {wanted}; given: {given}", next_step="give each as --input NAME=REF")
+        raise JobError(
+            f"the job's inputs are {wanted}; given: {given}", next_step="give each as --input NAME=REF"
+        )
     uses = Counter(ref for c in job.steps for ref in c.inputs.values()) + Counter(job.outputs.values())
     flows: dict[Ref, _Flow] = {}
     for name in job.inputs:
@@ -100,7 +102,9 @@ def check_schemas(job: Job, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_source(job: Job, name: str) -> bool:
-    return any(Ref(name) in c.inputs.values() and isinstance(steps.find(c.step), ImportStep) for c in job.steps)
+    return any(
+        Ref(name) in c.inputs.values() and isinstance(steps.find(c.step), ImportStep) for c in job.steps
+    )
 
 
 def _load(planner: Planner, cid: CID) -> _Flow:

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from codata import steps
+from codata.errors import UnknownStep
 from codata.ops import Context, Inputs, Outputs, Params, check_params, op
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, dump, outputs
 from codata.steps import RowStep
@@ -22,7 +23,7 @@ class RowCall(Params):
         """The step and its checked parameters; raises `UnknownStep`, `ParameterError`."""
         found = steps.find(self.step, self.version)
         if not isinstance(found, RowStep):
-            raise steps.UnknownStep(f"step {self.step!r} is not row-wise")
+            raise UnknownStep(f"step {self.step!r} is not row-wise")
         return found, check_params(found.params, self.params, self.step)
 
 

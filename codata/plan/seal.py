@@ -1,7 +1,7 @@
 """Sealing: parts become shards, cut anew where the rows say (docs/spec/cutter.md).
 
-Tasks have reported candidate cuts with their outputs; one task picks; one task a shard assembles, unless a shard is one
-whole part already.
+Tasks have reported candidate cuts with their outputs; one task picks; one task a shard assembles, unless a
+shard is one whole part already.
 """
 
 from __future__ import annotations
@@ -74,7 +74,11 @@ def seal(planner: Planner, parts: Parts) -> Generator[Stage, Results, Parts]:
         )
         (receipt,) = yield Stage("seal: choose cuts", (task,))
         cuts = [_read_cut(v, full) for v in planner.items(receipt.out["out"].cid)]
-    whole = {i: full[a] for i, (a, b, start, stop) in enumerate(cuts) if a == b and (start, stop) == (0, full[a].rows)}
+    whole = {
+        i: full[a]
+        for i, (a, b, start, stop) in enumerate(cuts)
+        if a == b and (start, stop) == (0, full[a].rows)
+    }
     tasks = tuple(
         planner.task("slice", 1, SliceParams(start=start, stop=stop), parts=[p.cid for p in full[a : b + 1]])
         for i, (a, b, start, stop) in enumerate(cuts)
@@ -82,7 +86,9 @@ def seal(planner: Planner, parts: Parts) -> Generator[Stage, Results, Parts]:
     )
     results = (yield Stage("seal: write shards", tasks)) if tasks else ()
     made = (Part.of(o) for o in outputs(results))
-    return Parts(parts.schema, tuple(whole[i] if i in whole else next(made) for i in range(len(cuts))), sealed=True)
+    return Parts(
+        parts.schema, tuple(whole[i] if i in whole else next(made) for i in range(len(cuts))), sealed=True
+    )
 
 
 def _read_cut(value: Value, parts: list[Part]) -> tuple[int, int, int, int]:
@@ -107,7 +113,8 @@ def candidates_value(found: cutter.Candidates) -> Value:
 
 
 def candidates_from(value: Value) -> cutter.Candidates:
-    """The candidate cuts of a node; raises `BadRecord` where they are not in order or lie outside the part."""
+    """The candidate cuts of a node; raises `BadRecord` where they are not in order or lie outside the
+    part."""
     f = Fields(value, "cuts/1")
     rows, ends, strict = f.blob("rows"), f.blob("ends"), f.blob("strict")
     total_rows, total_bytes = f.count("total_rows"), f.count("total_bytes")

@@ -84,9 +84,12 @@ class Planner:
     def task(
         self, name: str, version: int, params: BaseModel | Mapping[str, Value], **inputs: Sequence[CID]
     ) -> Task:
-        """A task of operation `name`; its engines' versions are those installed here, or those of the run that is checked."""
+        """A task of operation `name`; its engines' versions are those installed here, or those of the run
+        that is checked."""
         operation = ops.find(name, version)
-        checked = params if isinstance(params, BaseModel) else ops.check_params(operation.params, params, name)
+        checked = (
+            params if isinstance(params, BaseModel) else ops.check_params(operation.params, params, name)
+        )
         return Task.make(
             self._store,
             step=name,
@@ -104,7 +107,8 @@ class Planner:
 
     def node(self, cid: CID) -> Value:
         """A DAG-CBOR value that a receipt names."""
-        return dag_cbor.decode(self._store.get(cid))
+        value: Value = dag_cbor.decode(self._store.get(cid))
+        return value
 
     def items(self, cid: CID) -> Iterator[Value]:
         """The items of a long list that a receipt names."""

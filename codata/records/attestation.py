@@ -13,7 +13,8 @@ from codata.records.fields import Fields, Value
 
 @dataclass(frozen=True)
 class Attestation(Record):
-    """`sample`: how tasks were drawn (method, numbers, nonce, seed). `verdicts`: the list of every drawn task's verdict."""
+    """`sample`: how tasks were drawn (method, numbers, nonce, seed). `verdicts`: the list of every drawn
+    task's verdict."""
 
     kind: ClassVar[str] = "attestation/1"
 

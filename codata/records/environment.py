@@ -35,6 +35,6 @@ class Environment(Record):
     @classmethod
     def from_fields(cls, f: Fields) -> Self:
         """The record of these fields."""
-        packages = {k: str(v) for k, v in f.map("packages").items()}
-        settings = {k: str(v) for k, v in f.map("settings").items()}
-        return cls(f.text("python"), f.text("platform"), f.text("cpu"), packages, settings)
+        return cls(
+            f.text("python"), f.text("platform"), f.text("cpu"), f.texts("packages"), f.texts("settings")
+        )

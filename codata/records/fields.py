@@ -88,7 +88,16 @@ class Fields:
             out[key] = value
         return out
 
+    def texts(self, name: str) -> dict[str, str]:
+        """A map of names to texts."""
+        out: dict[str, str] = {}
+        for key, value in self.map(name).items():
+            if not isinstance(value, str) or isinstance(value, CID):
+                raise self.bad(f"field {name!r} holds something that is no text at {key!r}")
+            out[key] = value
+        return out
+
     def done(self) -> None:
         """Refuse fields that nobody took."""
         if self._rest:
-            raise self.bad(f"has unknown fields: {', '.join(sorted(self._rest))}")
+            raise self.bad(f"has unknown fields: {', '.join(sorted(self._rest)[:8])[:200]}")

@@ -1,4 +1,5 @@
-"""Job: steps with resolved parameters. It has no name of its own, and the names in a job file leave no trace."""
+"""Job: steps with resolved parameters. It has no name of its own, and the names in a job file leave no
+trace."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from cid_store.cid import CID
 from codata.records.base import Record
 from codata.records.fields import Fields, Value
 
@@ -14,7 +16,8 @@ MAX_STEPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """Where a table comes from: the job's input `name` (`step` None), or output `name` of step number `step`."""
+    """Where a table comes from: the job's input `name` (`step` None), or output `name` of step number
+    `step`."""
 
     name: str
     step: int | None = None
@@ -96,4 +99,10 @@ class Job(Record):
         outputs = {k: Ref.from_value(v) for k, v in f.map("outputs").items()}
         if not outputs or any(r.step is not None and r.step >= len(calls) for r in outputs.values()):
             raise f.bad("has no output, or one of a step that is not there")
-        return cls(tuple(str(i) for i in inputs), calls, outputs)
+        names = tuple(i for i in inputs if isinstance(i, str) and not isinstance(i, CID))
+        if len(names) != len(inputs) or len(set(names)) != len(names):
+            raise f.bad("has inputs that are no list of different names")
+        used = [*outputs.values(), *(r for c in calls for r in c.inputs.values())]
+        if any(r.step is None and r.name not in names for r in used):
+            raise f.bad("takes a table from an input that it does not have")
+        return cls(names, calls, outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from cid_store import Store
 from cid_store.cid import CID
@@ -12,6 +12,10 @@ from codata.errors import BadRecord
 from codata.records import pages
 from codata.records.base import Record
 from codata.records.fields import Fields, Value
+
+MAX_SHARDS: Final = 1 << 20
+"""Shards of one dataset, 16 TiB at the mean size: what a plan over it holds in memory stays near a
+gigabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Manifest(Record):
 
     def refs(self, store: Store) -> Iterator[ShardRef]:
         """The shards in order; raises `BadRecord` where they do not add up to what the manifest states."""
+        if pages.count(store, self.shards) != self.count:
+            raise BadRecord(
+                f"the manifest states {self.count} shards and lists another number", cid=self.shards
+            )
         rows = size = count = 0
         for value in pages.items(store, self.shards):
             shard = ShardRef.from_value(value, self.shards)
@@ -87,4 +95,7 @@ class Manifest(Record):
     @classmethod
     def from_fields(cls, f: Fields) -> Self:
         """The record of these fields."""
-        return cls(f.any("schema"), f.count("rows"), f.count("bytes"), f.count("count"), f.link("shards"))
+        record = cls(f.any("schema"), f.count("rows"), f.count("bytes"), f.count("count"), f.link("shards"))
+        if record.count > MAX_SHARDS:
+            raise f.bad(f"states {record.count} shards; the limit is {MAX_SHARDS}")
+        return record

@@ -1,7 +1,8 @@
 """Long lists as Merkle trees of pages.
 
-Where a page ends is decided by its items, not by their position (as in a prolly tree): inserting one item changes the
-pages on one path, and two lists that share a stretch share its pages. Specified in docs/spec/pages.md.
+Where a page ends is decided by its items, not by their position (as in a prolly tree): inserting one item
+changes the pages on one path, and two lists that share a stretch share its pages. Specified in
+docs/spec/pages.md.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from cid_store import Store
 from cid_store.cid import CID, DAG_CBOR
 from cid_store.codecs import dag_cbor
 from codata.errors import BadRecord
+from codata.records.base import MAX_RECORD
 from codata.records.fields import Fields, Value
 
 MEAN_ITEMS = 256  # an item ends its page with probability 1/256
 MAX_ITEMS = 2048
 MAX_BYTES = 512 * 1024  # of encoded items: a page stays under the 1 MiB that a record may have
 MAX_ITEM = 128 * 1024
-MAX_DEPTH = 8  # far above any list that fits the limits below it
+MAX_COUNT = 1 << 24
+"""Items of one list. Bounds the work on a hostile one: few pages can link each other so that they count to
+any number."""
+MAX_DEPTH = 16  # levels; a level holds at most half as many pages as the one below, and in fact 1/256 of them
 
 _ENDS = (1 << 32) // MEAN_ITEMS
+_NOTHING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +45,14 @@ def put(store: Store, items: Iterable[Value]) -> CID:
     if not links:
         return _write(store, 0, "items", [])
     while len(links) > 1:
-        entries = ((count, {"count": count, "page": cid}) for count, cid in links)
-        links = list(_level(store, entries, "pages"))
+        links = list(_level(store, ((count, _link(count, cid)) for count, cid in links), "pages"))
+    if links[0][0] > MAX_COUNT:
+        raise BadRecord(f"a list of {links[0][0]} items is over the limit of {MAX_COUNT}")
     return links[0][1]
+
+
+def _link(count: int, cid: CID) -> Value:
+    return {"count": count, "page": cid}
 
 
 def _level(store: Store, entries: Iterable[tuple[int, Value]], kind: str) -> Iterator[tuple[int, CID]]:
@@ -70,28 +81,45 @@ def _write(store: Store, count: int, kind: str, entries: list[Value]) -> CID:
     return store.put(dag_cbor.encode({"codata": "page/1", "count": count, kind: entries}), DAG_CBOR)
 
 
-def _read(store: Store, cid: CID) -> _Page:
-    f = Fields(dag_cbor.decode(store.get(cid)), "page/1", cid=cid)
+def _read(store: Store, cid: CID, expect: int | None = None, depth: int = 0) -> _Page:
+    """The page `cid`, of which its parent says that it holds `expect` items."""
+    if depth > MAX_DEPTH:
+        raise BadRecord(f"a list is nested deeper than {MAX_DEPTH} levels", cid=cid)
+    data = store.get(cid)
+    if len(data) > MAX_RECORD:
+        raise BadRecord(f"page {cid} of {len(data)} bytes is over the limit of {MAX_RECORD}", cid=cid)
+    f = Fields(dag_cbor.decode(data), "page/1", cid=cid)
     count = f.count("count")
-    if f.has("items"):
-        items = f.items("items")
-        f.done()
-        if len(items) != count:
-            raise f.bad(f"counts {count} items and holds {len(items)}")
-        return _Page(count, items, [])
+    if count > MAX_COUNT:
+        raise f.bad(f"counts {count} items; the limit is {MAX_COUNT}")
+    if expect is not None and count != expect:
+        raise f.bad(f"holds {count} items where its parent counts {expect}")
+    page = _leaf(f, count) if f.has("items") else _inner(f, count)
+    f.done()
+    return page
+
+
+def _leaf(f: Fields, count: int) -> _Page:
+    items = f.items("items")
+    if len(items) != count:
+        raise f.bad(f"counts {count} items and holds {len(items)}")
+    return _Page(count, items, [])
+
+
+def _inner(f: Fields, count: int) -> _Page:
     children = []
     for entry in f.items("pages"):
-        e = Fields(entry, "page/1", tag=False, cid=cid)
+        e = Fields(entry, "page/1", tag=False, cid=f.cid)
         children.append((e.count("count"), e.link("page")))
         e.done()
-    f.done()
-    if not children or sum(n for n, _ in children) != count:
+    # No page below the root is empty: a list's count bounds the pages that are read for it.
+    if not children or sum(n for n, _ in children) != count or not all(n for n, _ in children):
         raise f.bad("does not count what its pages count")
     return _Page(count, [], children)
 
 
 def count(store: Store, root: CID) -> int:
-    """How many items the list claims; every reader checks the claim page by page."""
+    """How many items the list claims; every reader checks the claim page by page. At most `MAX_COUNT`."""
     return _read(store, root).count
 
 
@@ -101,11 +129,7 @@ def items(store: Store, root: CID, start: int = 0) -> Iterator[Value]:
 
 
 def _items(store: Store, cid: CID, expect: int | None, start: int, depth: int) -> Iterator[Value]:
-    page = _read(store, cid)
-    if expect is not None and page.count != expect:
-        raise BadRecord(f"page {cid} holds {page.count} items where its parent counts {expect}", cid=cid)
-    if depth > MAX_DEPTH:
-        raise BadRecord(f"list is nested deeper than {MAX_DEPTH} levels", cid=cid)
+    page = _read(store, cid, expect, depth)
     yield from page.items[start:]
     for n, child in page.children:
         if start < n:
@@ -122,46 +146,35 @@ def at(store: Store, root: CID, index: int) -> Value:
 
 def cids(store: Store, root: CID) -> Iterator[CID]:
     """The page blocks themselves, root first."""
-    yield root
-    for _, child in _read(store, root).children:
-        yield from cids(store, child)
+    yield from _cids(store, root, None, 0)
+
+
+def _cids(store: Store, cid: CID, expect: int | None, depth: int) -> Iterator[CID]:
+    page = _read(store, cid, expect, depth)
+    yield cid
+    for n, child in page.children:
+        yield from _cids(store, child, n, depth + 1)
 
 
 def first_difference(store: Store, a: CID, b: CID) -> int | None:
-    """The index of the first item in which two lists differ, or None. Equal pages are never fetched."""
-    base = 0
+    """The index of the first item in which two lists differ, or None. Equal pages are not fetched where the
+    trees align."""
+    base = depth = 0
     while a != b:
-        page_a, page_b = _read(store, a), _read(store, b)
-        if page_a.children and page_b.children:
-            step = _first_child(page_a, page_b)
-            if step is None:
-                return base + min(page_a.count, page_b.count) if page_a.count != page_b.count else None
-            skipped, a_next, b_next = step
-            base += skipped
-            if a_next is None or b_next is None or a_next[0] != b_next[0]:
-                rest_a, rest_b = items(store, a, skipped), items(store, b, skipped)
-                return _first_item(rest_a, rest_b, base)
-            if (found := first_difference(store, a_next[1], b_next[1])) is not None:
-                return base + found
-            return None
-        return _first_item(items(store, a), items(store, b), base)
+        left, right = _read(store, a, None, depth), _read(store, b, None, depth)
+        skipped, one, two = _first_child(left, right)
+        if one is None or two is None or one[0] != two[0]:
+            rest = zip_longest(items(store, a, skipped), items(store, b, skipped), fillvalue=_NOTHING)
+            return next((base + i for i, (x, y) in enumerate(rest, skipped) if x is not y and x != y), None)
+        base, depth, a, b = base + skipped, depth + 1, one[1], two[1]
     return None
 
 
-def _first_child(
-    a: _Page, b: _Page
-) -> tuple[int, tuple[int, CID] | None, tuple[int, CID] | None] | None:
+def _first_child(a: _Page, b: _Page) -> tuple[int, tuple[int, CID] | None, tuple[int, CID] | None]:
+    """The first children that differ, and how many items lie before them."""
     skipped = 0
     for left, right in zip_longest(a.children, b.children):
         if left != right:
             return skipped, left, right
         skipped += left[0]
-    return None
-
-
-def _first_item(a: Iterator[Value], b: Iterator[Value], base: int) -> int | None:
-    missing = object()
-    for i, (left, right) in enumerate(zip_longest(a, b, fillvalue=missing)):
-        if left != right:
-            return base + i
-    return None
+    return 0, None, None

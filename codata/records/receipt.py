@@ -13,7 +13,8 @@ from codata.records.fields import Fields, Value
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output: `hash` is the logical hash of a table, None for a node; `cuts` links a table's candidate cuts.
+    """One output: `hash` is the logical hash of a table, None for a node; `cuts` links a table's candidate
+    cuts.
 
     `rows` and `size` (logical bytes, as the cutter counts) let a plan go on without reading the output.
     """
@@ -79,7 +80,12 @@ class Receipt(Record):
             "out": {name: output.to_value() for name, output in self.out.items()},
             "environment": self.environment,
             "executor": self.executor,
-            "cost": {"cpu_us": c.cpu_us, "wall_us": c.wall_us, "bytes_in": c.bytes_in, "bytes_out": c.bytes_out},
+            "cost": {
+                "cpu_us": c.cpu_us,
+                "wall_us": c.wall_us,
+                "bytes_in": c.bytes_in,
+                "bytes_out": c.bytes_out,
+            },
         }
 
     @classmethod

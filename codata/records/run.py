@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from cid_store import Store
 from cid_store.cid import CID
+from codata.errors import BadRecord
 from codata.records import pages
 from codata.records.base import Record
 from codata.records.fields import Fields, Value
 
-MAX_PROOF = 64  # a Merkle tree over 2**64 receipts
+MAX_PROOF: Final = 64  # a Merkle tree over 2**64 receipts
+
+MAX_TASKS: Final = 1 << 20
+"""Tasks of one run: whoever runs or checks it holds a row for each in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class Run(Record):
     signature: bytes
 
     def entries(self, store: Store) -> Iterator[RunRow]:
-        """The rows in plan order."""
+        """The rows in plan order; raises `BadRecord` where there are not as many as the run states."""
+        if pages.count(store, self.rows) != self.count:
+            raise BadRecord(f"the run states {self.count} tasks and lists another number", cid=self.rows)
         for value in pages.items(store, self.rows):
             yield RunRow.from_value(value, self.rows)
 
@@ -87,7 +93,7 @@ class Run(Record):
     @classmethod
     def from_fields(cls, f: Fields) -> Self:
         """The record of these fields."""
-        return cls(
+        run = cls(
             f.link("job"),
             f.count("planner"),
             f.links("inputs"),
@@ -97,3 +103,6 @@ class Run(Record):
             f.text("coordinator"),
             f.blob("signature", 64),
         )
+        if run.count > MAX_TASKS:
+            raise f.bad(f"states {run.count} tasks; the limit is {MAX_TASKS}")
+        return run

@@ -11,7 +11,8 @@ from codata.records.fields import Fields, Value
 
 @dataclass(frozen=True)
 class Seal(Record):
-    """`root` is the RFC 6962 tree hash over the receipts' binary CIDs; `signature` is ed25519 (see `codata.identity`)."""
+    """`root` is the RFC 6962 tree hash over the receipts' binary CIDs; `signature` is ed25519 (see
+    `codata.identity`)."""
 
     kind: ClassVar[str] = "seal/1"
 
@@ -22,7 +23,12 @@ class Seal(Record):
 
     def to_value(self) -> dict[str, Value]:
         """The record's fields."""
-        return {"executor": self.executor, "count": self.count, "root": self.root, "signature": self.signature}
+        return {
+            "executor": self.executor,
+            "count": self.count,
+            "root": self.root,
+            "signature": self.signature,
+        }
 
     @classmethod
     def from_fields(cls, f: Fields) -> Self:

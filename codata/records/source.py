@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 from cid_store import Store
 from cid_store.cid import CID
+from codata.errors import BadRecord
 from codata.records import pages
 from codata.records.base import Record
 from codata.records.fields import Fields, Value
@@ -15,7 +16,8 @@ from codata.records.fields import Fields, Value
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: its path as the dataset's rows may show it ('/' between parts), its UnixFS root, its bytes."""
+    """One file: its path as the dataset's rows may show it ('/' between parts), its UnixFS root, its
+    bytes."""
 
     path: str
     cid: CID
@@ -59,9 +61,14 @@ class Source(Record):
         return cls(root, count, size)
 
     def entries(self, store: Store) -> Iterator[SourceFile]:
-        """The files in order."""
+        """The files in order; raises `BadRecord` where they do not add up to what the source states."""
+        count = size = 0
         for value in pages.items(store, self.files):
-            yield SourceFile.from_value(value)
+            file = SourceFile.from_value(value)
+            count, size = count + 1, size + file.size
+            yield file
+        if (count, size) != (self.count, self.size):
+            raise BadRecord("the files do not add up to what their source states", cid=self.files)
 
     def to_value(self) -> dict[str, Value]:
         """The record's fields."""

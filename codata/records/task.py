@@ -15,7 +15,8 @@ from codata.records.base import MAX_RECORD
 from codata.records.fields import Fields, Value
 
 SUBJECT: Final = "did:key:z6MkfGo8byqdR4sLjWw83YW7qvWVyvvwxp7SexUVGx261rxz"
-"""One constant: the key whose bytes are SHA-256("codata/task/1"), which nobody holds. We claim UCAN's shape, not its authority."""
+"""One constant: the key whose bytes are SHA-256("codata/task/1"), which nobody holds. We claim UCAN's shape,
+not its authority."""
 
 COMMAND: Final = "/codata/task/1"
 
@@ -107,6 +108,12 @@ class Task:
         engines = a.map("engines")
         if not all(isinstance(v, str) for v in engines.values()):
             raise a.bad("names an engine without its version")
-        task = cls(a.text("step"), a.count("version"), {k: str(v) for k, v in engines.items()}, a.map("params"), inputs)
+        task = cls(
+            a.text("step"),
+            a.count("version"),
+            {k: str(v) for k, v in engines.items()},
+            a.map("params"),
+            inputs,
+        )
         a.done()
         return task

@@ -36,10 +36,14 @@ def diff(store: Store, a: CID, b: CID) -> Difference:
         return _ends(store, left, right)
     for i, (one, two) in enumerate(zip_longest(_rows(store, left, start), _rows(store, right, start)), start):
         if one is None or two is None:
-            return Difference(False, i, f"only one of the runs has a task {i}", "", _cause_job(store, left, right))
+            return Difference(
+                False, i, f"only one of the runs has a task {i}", "", _cause_job(store, left, right)
+            )
         if one.task != two.task:
             first, second = Task.load(store, one.task), Task.load(store, two.task)
-            return Difference(False, i, f"task {i} is {one.task} against {two.task}", "", _cause(first, second))
+            return Difference(
+                False, i, f"task {i} is {one.task} against {two.task}", "", _cause(first, second)
+            )
         if one.receipt != two.receipt:
             mine, yours = Receipt.load(store, one.receipt), Receipt.load(store, two.receipt)
             if mine.out != yours.out:
@@ -84,7 +88,9 @@ def _cause(a: Task, b: Task) -> str:
         return f"other parameters of {a.step}: {', '.join(sorted(keys))}"
     if a.engines != b.engines:
         keys = sorted(k for k in {**a.engines, **b.engines} if a.engines.get(k) != b.engines.get(k))
-        return "other engines: " + ", ".join(f"{k} {a.engines.get(k)} against {b.engines.get(k)}" for k in keys)
+        return "other engines: " + ", ".join(
+            f"{k} {a.engines.get(k)} against {b.engines.get(k)}" for k in keys
+        )
     return f"other inputs of {a.step}: {', '.join(n for n in a.inputs if a.inputs[n] != b.inputs.get(n))}"
 
 
@@ -93,5 +99,6 @@ def _cause_environment(store: Store, a: Receipt, b: Receipt) -> str:
         who = "the same executor" if a.executor == b.executor else f"executors {a.executor} and {b.executor}"
         return f"the environment is the same ({who}): one of the results is false, or the step is not deterministic"
     one, two = Environment.load(store, a.environment), Environment.load(store, b.environment)
-    parts = [f for f in ("python", "platform", "cpu", "packages", "settings") if getattr(one, f) != getattr(two, f)]
+    fields = ("python", "platform", "cpu", "packages", "settings")
+    parts = [f for f in fields if getattr(one, f) != getattr(two, f)]
     return f"other environments: {', '.join(parts)}"

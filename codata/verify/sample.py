@@ -1,7 +1,7 @@
 """How many tasks to run again, and which.
 
-Per stage, tasks are drawn with replacement, each with a probability in proportion to its input bytes, so that a detected
-share is a share of the stage's work. n draws miss a wrong share d with probability (1 - d)^n.
+Per stage, tasks are drawn with replacement, each with a probability in proportion to its input bytes, so that
+a detected share is a share of the stage's work. n draws miss a wrong share d with probability (1 - d)^n.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import bisect
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Final
 
 from cid_store.errors import UsageError
 from codata.records.fields import Value
 
 CONTEXT: Final = b"codata/sample/1"
+MAX_DRAWS: Final = 1_000_000  # in a stage: beyond, to draw costs more than to run every task
 _EXACT: Final = Context(prec=40)
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """What was asked: all tasks, `count` draws in all, or draws that detect a share `detect` at `confidence`."""
+    """What was asked: all tasks, `count` draws in all, or draws that detect a share `detect` at
+    `confidence`."""
 
     full: bool = False
     count: int | None = None
@@ -51,7 +53,11 @@ def draws(detect: Decimal, confidence: Decimal) -> int:
     """The least n with 1 - (1 - detect)^n >= confidence: 459, 90, 44 for 1, 5, 10% at 99%."""
     if not (0 < detect < 1 and 0 < confidence < 1):
         raise UsageError("--detect and --confidence lie between 0% and 100%")
-    n = (_EXACT.ln(1 - confidence) / _EXACT.ln(1 - detect)).to_integral_value(rounding="ROUND_CEILING")
+    n = (_EXACT.ln(1 - confidence) / _EXACT.ln(1 - detect)).to_integral_value(rounding=ROUND_CEILING)
+    if n > MAX_DRAWS:
+        raise UsageError(
+            f"--detect {detect} needs {n} draws a stage", next_step="use --full to run every task again"
+        )
     return int(n)
 
 
@@ -63,17 +69,21 @@ def detected(count: int, confidence: Decimal) -> Decimal:
 
 
 def parse_share(text: str) -> Decimal:
-    """`1%`, `0.01`; raises `UsageError`."""
+    """`1%`, `0.01`: more than nothing, less than all. Raises `UsageError`."""
     try:
-        return Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+        share = Decimal(text[:-1]) / 100 if text.endswith("%") else Decimal(text)
+        if 0 < share < 1:
+            return share
     except ArithmeticError:
-        raise UsageError(f"{text!r} is not a share", next_step="write it as 1% or 0.01") from None
+        pass
+    raise UsageError(f"{text!r} is not a share between 0% and 100%", next_step="write it as 1% or 0.01")
 
 
 def pick(weights: Sequence[int], n: int, seed: bytes, stage: int) -> list[int]:
     """The distinct indices that `n` draws hit, sorted. Every weight counts for at least 1.
 
-    Draw k takes the index into whose interval falls SHA-256(context ‖ seed ‖ stage ‖ k) mod the sum of weights.
+    Draw k takes the index into whose interval falls SHA-256(context ‖ seed ‖ stage ‖ k) mod the sum of
+    weights.
     """
     ends: list[int] = []
     total = 0
@@ -85,5 +95,3 @@ def pick(weights: Sequence[int], n: int, seed: bytes, stage: int) -> list[int]:
         raw = hashlib.sha256(CONTEXT + seed + stage.to_bytes(8, "big") + k.to_bytes(8, "big")).digest()
         hit.add(bisect.bisect_right(ends, int.from_bytes(raw, "big") % total))
     return sorted(hit)
-
-

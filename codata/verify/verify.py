@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Final
 
 from cid_store import Store
+from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR
+from cid_store.errors import CidStoreError
 from cid_store.stores import open_store
 from cid_store.stores.overlay import overlay_url
-from codata import closure
+from codata import identity
 from codata.errors import FalseClaim
-from codata.execute.executors import Executor, available_cores
+from codata.execute.executors import Executor
 from codata.execute.perform import environment
-from codata.execute.stages import Progress, Quiet
+from codata.execute.progress import Progress, Quiet
+from codata.execute.worker import release
 from codata.home import Home
 from codata.records import pages
 from codata.records.attestation import Attestation
 from codata.records.fields import Value
+from codata.records.receipt import Receipt
 from codata.records.task import Task
+from codata.verify.content import check_content
 from codata.verify.rerun import Rerunner, Verdict
 from codata.verify.sample import Sampling, detected, pick
 from codata.verify.structure import Row, Structure, check_structure
@@ -58,35 +62,49 @@ class Verification:
 def verify(
     home: Home, cid: CID, sampling: Sampling, executor: Executor, progress: Progress | None = None
 ) -> Verification:
-    """Check a run and attest to it. Raises `BlockNotFound` and `CorruptBlock` where bytes are missing or wrong."""
+    """Check a run and attest to it. Raises `BlockNotFound` and `CorruptBlock` where bytes are missing or
+    wrong."""
     progress = progress or Quiet()
     nonce = secrets.token_bytes(16)
+    check = _Check(home, cid, sampling, nonce)
     with tempfile.TemporaryDirectory(prefix="codata-verify-") as folder:
         url = overlay_url(front=folder, back=home.store_url)
-        with open_store(url) as store:
+        with open_store(url) as store, _tasks_stores():
             progress.stage("verify: structure", 0, 0)
             try:
                 structure = check_structure(store, cid)
-            except FalseClaim as e:
-                return _attest(home, cid, "false", 0, (), sampling, nonce, "nothing was run again", e.message)
-            _read_all(store, structure)
+                for root in (*structure.run.inputs.values(), *structure.run.outputs.values()):
+                    check_content(store, root)
+            except CidStoreError as e:
+                if e.exit_code != FalseClaim.exit_code:
+                    raise
+                return check.attest("false", 0, (), "nothing was run again", e.message)
             drawn, asked = _draw(store, structure, sampling, _seed(cid, home.identity.did, nonce))
             rerunner = Rerunner(store, url, structure.rows, executor, home.identity.did, progress)
             verdicts = tuple(rerunner.run(drawn))
-    return _attest(home, cid, _word(verdicts), len(structure.rows), verdicts, sampling, nonce, asked)
+            _keep_receipts(home.store, store, verdicts)
+    return check.attest(_word(verdicts), len({r.task for r in structure.rows}), verdicts, asked)
+
+
+@contextmanager
+def _tasks_stores() -> Iterator[None]:
+    """Close what tasks in this process opened before the folder goes that it lies in."""
+    try:
+        yield
+    finally:
+        release()
 
 
 def _seed(run: CID, verifier: str, nonce: bytes) -> bytes:
     return sha256(run.binary + verifier.encode() + nonce).digest()
 
 
-def _read_all(store: Store, structure: Structure) -> None:
-    """Prove every byte of inputs and outputs."""
-    roots = (*structure.run.inputs.values(), *structure.run.outputs.values())
-    cids = closure.closure(store, roots)
-    with ThreadPoolExecutor(available_cores()) as pool:
-        while batch := list(islice(cids, 256)):
-            deque(pool.map(store.get, batch), maxlen=0)
+def _keep_receipts(home: Store, store: Store, verdicts: Sequence[Verdict]) -> None:
+    """The verifier's own receipts outlast the store that the tasks ran in: they are the evidence."""
+    for verdict in verdicts:
+        if verdict.receipt:
+            environment = Receipt.load(store, verdict.receipt).environment
+            home.put_many(Block(cid, store.get(cid)) for cid in (verdict.receipt, environment))
 
 
 def _draw(store: Store, structure: Structure, sampling: Sampling, seed: bytes) -> tuple[list[Row], str]:
@@ -147,37 +165,41 @@ def _word(verdicts: Sequence[Verdict]) -> str:
     return "incomplete" if "not checkable" in words else "verified"
 
 
-def _attest(
-    home: Home,
-    cid: CID,
-    word: str,
-    tasks: int,
-    verdicts: tuple[Verdict, ...],
-    sampling: Sampling,
-    nonce: bytes,
-    detects: str,
-    evidence: str = "",
-) -> Verification:
-    store, me = home.store, home.identity
-    checked = sum(v.word != "not checkable" for v in verdicts)
-    sample: dict[str, Value] = {**sampling.to_value(), "nonce": nonce}
-    if evidence:
-        sample["evidence"] = evidence
-    fields = {
-        "verifier": me.did,
-        "run": cid,
-        "verdict": word,
-        "tasks": tasks,
-        "checked": checked,
-        "sample": sample,
-        "verdicts": pages.put(store, (v.to_value() for v in verdicts)),
-        "environment": environment().save(store),
-    }
-    unsigned = Attestation(**fields, signature=bytes(64))  # type: ignore[arg-type]
-    record = Attestation(**fields, signature=me.sign(CONTEXT, unsigned.claim()))  # type: ignore[arg-type]
-    attestation = record.save(store)
-    store.persist([attestation])
-    home.add_attestation(cid, attestation)
-    return Verification(word, tasks, checked, detects, attestation, verdicts, evidence)
+@dataclass(frozen=True)
+class _Check:
+    """What a verifier was asked, and the attestation of what came of it."""
+
+    home: Home
+    run: CID
+    sampling: Sampling
+    nonce: bytes
+
+    def attest(
+        self, word: str, tasks: int, verdicts: tuple[Verdict, ...], detects: str, evidence: str = ""
+    ) -> Verification:
+        """Sign, keep and remember the attestation."""
+        store, me = self.home.store, self.home.identity
+        checked = sum(v.word != "not checkable" for v in verdicts)
+        sample: dict[str, Value] = {**self.sampling.to_value(), "nonce": self.nonce}
+        if evidence:
+            sample["evidence"] = evidence
+        unsigned = Attestation(
+            verifier=me.did,
+            run=self.run,
+            verdict=word,
+            tasks=tasks,
+            checked=checked,
+            sample=sample,
+            verdicts=pages.put(store, (v.to_value() for v in verdicts)),
+            environment=environment().save(store),
+            signature=bytes(64),
+        )
+        attestation = replace(unsigned, signature=me.sign(CONTEXT, unsigned.claim())).save(store)
+        store.persist([attestation])
+        self.home.add_attestation(self.run, attestation)
+        return Verification(word, tasks, checked, detects, attestation, verdicts, evidence)
 
 
+def check_attestation(record: Attestation) -> None:
+    """Raise `FalseClaim` unless its verifier signed it."""
+    identity.verify(record.verifier, CONTEXT, record.claim(), record.signature)
