@@ -263,7 +263,7 @@ class _Liar(BaseHTTPRequestHandler):
 @pytest.fixture
 def liar() -> Iterator[tuple[KuboStore, type[_Liar]]]:
     server = HTTPServer(("127.0.0.1", 0), _Liar)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         with KuboStore.from_url(f"ipfs+http://127.0.0.1:{server.server_port}") as store:
