@@ -27,7 +27,7 @@ class ShardRef(NamedTuple):
 
     cid: CID
     rows: int
-    bytes: int
+    size: int
 
 
 class MappedShards:
@@ -121,7 +121,7 @@ def measure(dataset: MappedShards, length: int, batch: int) -> None:
     show = partial(timed, dataset.rows, 2 * length)
     tables = [dataset.shard_table(i) for i in range(len(dataset.shards))]
     plain = np.concatenate(
-        [pa.concat_arrays([c.flatten() for c in t["tokens"].chunks]) for t in tables]
+        [t["tokens"].combine_chunks().flatten() for t in tables]
     ).reshape(-1, length)
     target = np.zeros_like(plain)
     rows = Order(dataset.rows, 16, seed=1).at(np.arange(dataset.rows))

@@ -1,8 +1,8 @@
 """Runs the examples of a Markdown page.
 
-A fenced block whose first line is `# NAME` is written to the file NAME. In a `console` block, a line that begins with
-`$ ` is run by the shell, in a folder and a home of the page's own; what follows is its output, in which `…` stands for
-anything on that line, and a line that is only `…` for any lines.
+A fenced block whose first line is `# NAME` is written, without that line, to the file NAME. In a `console`
+block, a line that begins with `$ ` is run by the shell, in a folder and home of its own; what follows is
+its output, in which `…` stands for anything on that line, and a line that is only `…` for any lines.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Example:
 
 
 def run_page(page: Path, folder: Path) -> int:
-    """Run every example of `page` in `folder`, in order; returns how many. Raises `AssertionError` at a difference."""
+    """Run every example of `page` in `folder`, in order; returns how many. Asserts what is shown."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -38,7 +38,7 @@ def run_page(page: Path, folder: Path) -> int:
     count = 0
     for kind, body in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if name := _FILE.match(body):
-            (folder / name[1]).write_text(body, encoding="utf-8")
+            (folder / name[1]).write_text(body[name.end() :], encoding="utf-8")
         if kind != "console":
             continue
         for example in examples(body):

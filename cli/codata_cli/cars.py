@@ -72,15 +72,16 @@ def list_blocks(file: FileArgument, json: JsonOption = False) -> None:
     from cid_store.car import open_car
 
     with open_car(file) as car:
-        rows = [{"cid": s.cid, "offset": s.offset, "bytes": s.block_length} for s in car.sections()]
+        rows = [(s.cid, s.offset, s.block_length) for s in car.sections()]
         value = {
             "version": car.version,
             "root": car.roots[0] if car.roots else None,
             "roots": list(car.roots),
-            "blocks": rows,
-            "bytes": sum(r["bytes"] for r in rows),
+            "blocks": len(rows),
+            "bytes": sum(size for _, _, size in rows),
+            "sections": [{"cid": cid, "offset": offset, "bytes": size} for cid, offset, size in rows],
         }
-        text = table(["cid", "offset", "bytes"], [tuple(r.values()) for r in rows])
+        text = table(["cid", "offset", "bytes"], rows)
         Output(json).result(value, f"version {car.version}, roots: {', '.join(car.roots) or 'none'}\n{text}")
 
 

@@ -62,7 +62,9 @@ def executor(workers: int | None, cluster: str | None, tls: str | None) -> Execu
 
     if cluster is None:
         return Embedded(workers)
-    files = tuple(tls.split(",")) if tls else None
-    if files is not None and len(files) != 3:
-        raise UsageError("--tls takes three paths joined by commas: CA,CERT,KEY")
-    return Cluster(cluster, tls=files)  # type: ignore[arg-type]
+    if tls is None:
+        return Cluster(cluster)
+    match tls.split(","):
+        case [ca, cert, key]:
+            return Cluster(cluster, tls=(ca, cert, key))
+    raise UsageError("--tls takes three paths joined by commas: CA,CERT,KEY")

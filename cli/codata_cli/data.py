@@ -43,7 +43,9 @@ def register(app: typer.Typer) -> None:
 
 def add(
     paths: Annotated[list[str], typer.Argument(metavar="PATH…", help="Files, globs, folders.")],
-    name: Annotated[str | None, typer.Option("--name", "-n", help="A name for the dataset.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", help="A name for the dataset; NAME.run then names the run.")
+    ] = None,
     format_: Annotated[
         str, typer.Option("--format", "-f", help="auto, parquet, arrow, csv, jsonl, text or files.")
     ] = "auto",
@@ -81,6 +83,7 @@ def add(
             added = run(opened, paths, where, format_=format_, schema=schema, options=options, progress=shown)
         if name:
             opened.name(name, added.dataset)
+            opened.name(f"{name}.run", added.run)
         value = {
             "dataset": added.dataset,
             "rows": added.rows,

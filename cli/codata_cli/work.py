@@ -112,7 +112,10 @@ def run(
     job: JobArgument,
     dataset: DatasetArgument,
     input_: InputOption = None,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="A name for the (first) output.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "-n", help="A name for the (first) output; NAME.run then names the run."),
+    ] = None,
     limit: LimitOption = None,
     home: HomeOption = None,
     store: StoreOption = None,
@@ -127,12 +130,13 @@ def run(
 
     with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
         loaded, inputs = _load(opened, job, dataset, input_, limit)
-        with progress(json) as shown:
-            result = start(opened, loaded, inputs, where, shown)
+        with progress(json) as bar:
+            result = start(opened, loaded, inputs, where, bar)
         outputs = dict(result.outputs)
         first = next(iter(outputs.values()))
         if name:
             opened.name(name, first)
+            opened.name(f"{name}.run", result.run)
             for extra, root in list(outputs.items())[1:]:
                 opened.name(f"{name}.{extra}", root)
         for task in result.conflicts:
@@ -147,9 +151,9 @@ def run(
             "bytes_moved": result.bytes_moved,
             "seconds": round(result.seconds, 3),
         }
-        out.result(
-            value, lines({**value, "bytes_moved": size(result.bytes_moved), "seconds": result.seconds})
-        )
+        shown = {k: v for k, v in value.items() if k != ("outputs" if len(outputs) == 1 else "output")}
+        shown |= {"bytes_moved": size(result.bytes_moved), "seconds": result.seconds}
+        out.result(value, lines(shown))
 
 
 def verify(

@@ -153,7 +153,7 @@ def _checked_bytes(dataset: FeedDataset) -> int:
             f"the shards of {dataset.cid} hold {rows} rows; the dataset claims {dataset.rows}",
             cid=dataset.cid,
         )
-    return sum(shard.bytes for shard in dataset.shards)
+    return sum(shard.size for shard in dataset.shards)
 
 
 def _selected(datasets: Sequence[FeedDataset], columns: Sequence[str] | None) -> pa.Schema:

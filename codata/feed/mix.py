@@ -56,7 +56,7 @@ class MixOrder:
     def of(cls, mix: Mix, seed: int, epoch: int, window: int) -> MixOrder:
         """The order of `mix` in `epoch`."""
         datasets = [dataset for dataset, _ in mix.sources]
-        sizes = [sum(shard.bytes for shard in dataset.shards) for dataset in datasets]
+        sizes = [sum(shard.size for shard in dataset.shards) for dataset in datasets]
         return cls(
             counts=tuple(dataset.rows for dataset in datasets),
             blocks=tuple(block_rows(d.rows, size) for d, size in zip(datasets, sizes, strict=True)),

@@ -28,8 +28,8 @@ class ShardLike(Protocol):
         """Rows in the shard."""
 
     @property
-    def bytes(self) -> int:
-        """Size of the shard's file."""
+    def size(self) -> int:
+        """Logical bytes of the shard."""
 
 
 class FeedDataset(Protocol):

@@ -16,7 +16,7 @@ from cid_store.cid import CID, RAW
 class ShardRef(NamedTuple):
     cid: CID
     rows: int
-    bytes: int
+    size: int
 
 
 class FakeDataset:
