@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from cid_store.testing import StoreContract, numbered, sample
 from tests.servers import BUCKET, Decide, Fault, Proxy, S3Server, credentials, fault_proxy, s3_server
 
 MIB = 1 << 20
+ROOT = Path(__file__).resolve().parents[2]
 _COUNTER = itertools.count()
 
 
@@ -281,8 +283,7 @@ def test_a_killed_upload_goes_on(proxied: tuple[Proxy, str]) -> None:
         return Fault(pause=60) if method == "PUT" and "partNumber=3" in path and next(parts) == 1 else None
 
     proxy.decide = hold_the_third
-    root = Path(__file__).resolve().parents[2]
-    child = subprocess.Popen([sys.executable, "-c", _PUTS, url], cwd=root)
+    child = subprocess.Popen([sys.executable, "-c", _PUTS, url], cwd=ROOT)
     wait_until(lambda: len(finished(url)) == 2 and any("partNumber=3" in path for _, path in proxy.seen))
     child.kill()
     assert child.wait() == -signal.SIGKILL
@@ -330,10 +331,12 @@ def test_a_part_that_is_not_ours_is_sent_again(url: str) -> None:
         assert [bytes(b.data) for b in store.get_many([b.cid for b in large()])] == [b.data for b in large()]
 
 
-def test_the_same_blocks_make_the_same_objects() -> None:
-    assert pack(large()[:2]).name == (
-        "0c8168850efb3c7f01f5161ad172f45f4263955ca9f9f063271310456f5fccee-2097248"
-    )
+def test_the_objects_are_as_specified() -> None:
+    page = (ROOT / "docs" / "spec" / "s3-store.md").read_text(encoding="utf-8")
+    packed = pack([Block.of(b"hello world")])
+    assert f"| name | `{packed.name}` |" in page
+    assert f"| index object, hexadecimal | `{packed.index.hex()}` |" in page
+    assert packed.name == f"{hashlib.sha256(packed.car).hexdigest()}-{len(packed.car)}"
 
 
 def test_a_copy_is_resumed(url: str) -> None:
