@@ -6,10 +6,14 @@ from typing import Annotated
 
 import typer
 
+from codata_cli import services
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
-from codata_cli.output import size, table
+from codata_cli.output import Output, size, table
 
 RefArgument = Annotated[str, typer.Argument(metavar="REF", help="A name or CID.")]
+ServiceOption = Annotated[
+    str | None, typer.Option("--at", metavar="URL", help="At a pinning service: pinning+https://host/path.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +54,8 @@ def name(
 def pin(
     ref: RefArgument,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="URL", help="Copy it to another store, and keep it there.")
+        str | None,
+        typer.Option("--to", metavar="URL", help="Keep it in another store, or at a pinning service."),
     ] = None,
     home: HomeOption = None,
     store: StoreOption = None,
@@ -62,6 +67,9 @@ def pin(
 
     with session(home, json, store) as (opened, out):
         root = opened.resolve(ref)
+        if to is not None and services.is_service(to):
+            services.pin_at(out, root, ref, to)
+            return
         if to is not None:
             send(opened, out, root, to)
             return
@@ -71,20 +79,35 @@ def pin(
 
 
 def unpin(
-    ref: RefArgument, home: HomeOption = None, store: StoreOption = None, json: JsonOption = False
+    ref: RefArgument,
+    at: ServiceOption = None,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Drop a pin. Names keep what they stand for; `gc` then frees what nothing keeps."""
     from codata.errors import UnknownName
 
     with session(home, json, store) as (opened, out):
         root = opened.resolve(ref)
+        if at is not None:
+            services.unpin_at(out, root, at)
+            return
         if not opened.keeper.unpin(root):
             raise UnknownName(f"{root} is not pinned", cid=root, next_step="`codata pins` lists what is")
         out.result({"root": root}, f"unpinned {root}")
 
 
-def pins(home: HomeOption = None, store: StoreOption = None, json: JsonOption = False) -> None:
+def pins(
+    at: ServiceOption = None,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
     """What is pinned."""
+    if at is not None:
+        services.pins_at(Output(json), at)
+        return
     with session(home, json, store) as (opened, out):
         rows = [{"cid": p.cid, "kind": p.kind, "note": p.note} for p in opened.keeper.pins()]
         out.result({"pins": rows}, table(["cid", "kind", "note"], [tuple(r.values()) for r in rows]))
