@@ -109,7 +109,9 @@ def op(
 
 def find(name: str, version: int) -> Operation[Any]:
     """The operation of this name and version; raises `UnknownStep`."""
-    load()
+    load_own()
+    if (name, version) not in _OPERATIONS:
+        load()
     try:
         return _OPERATIONS[name, version]
     except KeyError:
@@ -117,11 +119,17 @@ def find(name: str, version: int) -> Operation[Any]:
 
 
 @cache
+def load_own() -> None:
+    """Import our own modules that register operations or steps: all that a worker needs for an import."""
+    for module in ("codata.plan.rows", "codata.plan.seal", "codata.plan.limit", "codata.plan.importing"):
+        importlib.import_module(module)
+
+
+@cache
 def load() -> None:
     """Import everything that registers operations or steps: our own modules, then those that packages
     offer."""
-    for module in ("codata.plan.rows", "codata.plan.seal", "codata.plan.limit", "codata.plan.importing"):
-        importlib.import_module(module)
+    load_own()
     for entry in importlib.metadata.entry_points(group="codata.steps"):
         entry.load()
 

@@ -96,7 +96,9 @@ def step(cls: S) -> S:
 
 def find(name: str, version: int | None = None) -> Step:
     """The step of this name (and version, where given); raises `UnknownStep` that names near ones."""
-    ops.load()
+    ops.load_own()
+    if name not in _STEPS:
+        ops.load()
     found = _STEPS.get(name)
     if found is None:
         import difflib

@@ -15,7 +15,7 @@ from codata.ingest.conform import CAST_ERRORS
 from codata.ingest.observe import EXACT, first_inexact
 from codata.table.buffers import ArrowArray, ArrowType
 
-BOOLEANS: Final = pa.array(["true", "false", "True", "False", "TRUE", "FALSE"], pa.large_string())
+BOOLEANS: Final = ("true", "false", "True", "False", "TRUE", "FALSE")
 
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
 _MINUS, _DOT, _ZERO, _NINE = (ord(c) for c in "-.09")
@@ -38,8 +38,8 @@ def guess(values: ArrowArray) -> Guess:
     if not len(values):
         return Guess(pa.null())
     first = values[0].as_py()
-    if first in BOOLEANS.to_pylist():
-        found = pc.all(pc.is_in(values, value_set=BOOLEANS)).as_py()
+    if first in BOOLEANS:
+        found = pc.all(pc.is_in(values, value_set=pa.array(BOOLEANS, pa.large_string()))).as_py()
         return Guess(pa.bool_() if found else pa.large_string())
     # The first value settles nearly every column of text.
     if not _NUMBER.match(first) or not _all_shaped(values):

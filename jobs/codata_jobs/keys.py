@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -38,9 +39,9 @@ The odds that two of 2^40 different rows meet are 2^-49, and nobody is known to 
 """
 
 _BINARY: Final = pa.large_binary()
-_EMPTY: Final = pa.scalar(b"", _BINARY)
-_NULL: Final = pa.scalar(b"\x00", _BINARY)
-_SOME: Final = pa.scalar(b"\x01", _BINARY)
+_EMPTY: Final = b""
+_NULL: Final = b"\x00"
+_SOME: Final = b"\x01"
 
 
 def encode_rows(table: pa.Table, columns: Sequence[str], prefix: bytes = b"") -> Array:
@@ -68,17 +69,17 @@ def hashes(found: Array) -> Numbers:
 
 
 def _join(*arrays: Any) -> Any:
-    return pc.binary_join_element_wise(*arrays, _EMPTY)
+    return pc.binary_join_element_wise(*arrays, _scalar(_EMPTY))
 
 
 def _value(array: Array) -> Array:
     """Each value, tagged; nulls as their tag."""
     if pa.types.is_null(array.type):
-        return pa.repeat(_NULL, len(array))
-    tagged = _join(_SOME, _body(array))
+        return pa.repeat(_scalar(_NULL), len(array))
+    tagged = _join(_scalar(_SOME), _body(array))
     if not array.null_count:
         return tagged
-    return pc.if_else(array.is_valid(), tagged, _NULL)
+    return pc.if_else(array.is_valid(), tagged, _scalar(_NULL))
 
 
 def _body(array: Array) -> Array:
@@ -99,7 +100,7 @@ def _body(array: Array) -> Array:
 
 
 def _items(offsets: Array, values: Array) -> Array:
-    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, _value(values)), _EMPTY)
+    return pc.binary_join(pa.LargeListArray.from_arrays(offsets, _value(values)), _scalar(_EMPTY))
 
 
 def _fixed(array: Array, width: int) -> Array:
@@ -109,3 +110,9 @@ def _fixed(array: Array, width: int) -> Array:
         pa.binary(width), len(array), [validity, data], offset=array.offset
     )
     return raw.cast(_BINARY)
+
+
+@cache
+def _scalar(value: bytes) -> Any:
+    # Not made at import: with its first value pyarrow imports pandas, if that is installed.
+    return pa.scalar(value, _BINARY)
