@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from itertools import pairwise
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 import numpy as np
