@@ -1,0 +1,126 @@
+"""What can go wrong with a request, and which status tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from cid_store.errors import (
+    BlockNotFound,
+    CidStoreError,
+    DecodeError,
+    InvalidCID,
+    LimitExceeded,
+    UnsupportedCodec,
+    UnsupportedHash,
+    UsageError,
+)
+from cid_store.unixfs.errors import NotADirectory, PathNotFound
+
+RETRY_SECONDS: Final = 1
+
+
+class BadRequest(UsageError):
+    """A request that can't be read."""
+
+    default_next = "docs/spec/provider.md says what a provider answers"
+
+
+class NotAcceptable(UsageError):
+    """A form of answer that is not given here."""
+
+    default_next = "ask with ?format=raw or ?format=car"
+
+
+class NotCached(BlockNotFound):
+    """Only what is held was asked for, and it is not."""
+
+    default_next = "ask without only-if-cached, or ask another provider"
+
+
+class PathTooLong(LimitExceeded):
+    """A path of more characters or names than are followed."""
+
+    default_next = "resolve the path in parts: ask for a CID on the way"
+
+
+class BodyTooLarge(LimitExceeded):
+    """A request's body over its limit."""
+
+    default_next = "send CIDs as lines of text/plain, which has no limit on bytes, or name a manifest"
+
+
+class SlowClient(CidStoreError):
+    """A client that takes or sends nothing for too long."""
+
+    default_next = "ask again over a better connection, or for less"
+
+
+class WrongMediaType(UsageError):
+    """A request's body in a form that is not read here."""
+
+
+class Busy(CidStoreError):
+    """As many requests of this kind as are served at once."""
+
+    default_next = "ask again after the seconds that Retry-After states"
+
+
+class WrongHost(UsageError):
+    """A request for a host that this process does not answer for."""
+
+    default_next = "name the host in `hosts` of the provider's settings"
+
+
+class BadSettings(UsageError):
+    """Settings that can't be used."""
+
+    default_next = "docs/guides/run-a-provider.md lists the settings"
+
+
+_STATUS: Final[tuple[tuple[type[CidStoreError], int], ...]] = (
+    # The first kind that fits decides: special kinds stand before general ones.
+    (NotCached, 412),
+    (NotAcceptable, 406),
+    (UnsupportedCodec, 406),
+    (PathTooLong, 414),
+    (BodyTooLarge, 413),
+    (WrongMediaType, 415),
+    (WrongHost, 421),
+    (Busy, 429),
+    (SlowClient, 408),
+    (BlockNotFound, 404),
+    (PathNotFound, 404),
+    (NotADirectory, 404),
+    # A node on the way that follows no format can't be traversed: for who asks, nothing is there.
+    (DecodeError, 404),
+    (LimitExceeded, 404),
+    (InvalidCID, 400),
+    (UnsupportedHash, 400),
+    (UsageError, 400),
+)
+
+
+def status_of(error: CidStoreError) -> int:
+    """The HTTP status of an error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def to_value(error: CidStoreError) -> dict[str, Any]:
+    """The body of an answer that is an error: the same object as on the command line."""
+    return {
+        "error": {
+            "kind": error.kind,
+            "message": error.message,
+            "cid": error.cid,
+            "next": error.next_step or None,
+        }
+    }
+
+
+def headers_of(error: CidStoreError) -> Mapping[str, str]:
+    """The headers of an answer that is an error: errors are never kept by caches."""
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    if isinstance(error, Busy):
+        headers["retry-after"] = str(RETRY_SECONDS)
+    return headers

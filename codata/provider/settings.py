@@ -1,0 +1,112 @@
+"""A provider's settings: the table `[provider]` of the home's config.toml, and flags over it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from codata.provider.errors import BadSettings
+
+DEFAULT_PORT: Final = 8080
+_LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 for one that is free."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address of HOST:PORT, [HOST]:PORT or HOST; raises `BadSettings`."""
+        try:
+            parts = urlsplit(f"//{text}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = port = None
+        if not host or parts.netloc != text or "@" in text:
+            raise BadSettings(f"{text[:80]!r} is no address to listen at", next_step="write HOST:PORT")
+        return cls(host, DEFAULT_PORT if port is None else port)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be set. Unknown keys are refused, so that a misspelt limit is not one that is not there."""
+
+    listen: str = f"127.0.0.1:{DEFAULT_PORT}"
+    announce: tuple[str, ...] = ()
+    """URLs under which others reach this process: what routing answers. Default: where it listens."""
+    hosts: tuple[str, ...] = ()
+    """Values of the Host header that are answered. Default: on loopback this machine's names, else all."""
+    page: bool = True
+    """Whether `/` shows names, datasets and runs."""
+    max_connections: int = 1024
+    max_requests: int = 256
+    """Requests to `/ipfs/` served at once, streams included."""
+    max_have: int = 4
+    """Requests to `/have` served at once."""
+    client_patience: int = 60
+    """Seconds that a client may take nothing of a stream."""
+    shutdown_patience: int = 30
+    """Seconds that running answers get to end when the process is told to stop."""
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any], **flags: str | None) -> Settings:
+        """The settings of a home's configuration, under the flags that were given; raises `BadSettings`."""
+        table = config.get("provider", {})
+        if not isinstance(table, Mapping):
+            raise BadSettings("`provider` in config.toml is no table", next_step="begin it with [provider]")
+        known = {field.name: field.default for field in fields(cls)}
+        for key, value in table.items():
+            if key not in known:
+                raise BadSettings(
+                    f"there is no setting {key[:80]!r} of a provider",
+                    next_step=f"the settings are {', '.join(known)}",
+                )
+            _check(key, value, known[key])
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+        given.update((key, value) for key, value in flags.items() if value is not None)
+        return cls(**given)
+
+    @property
+    def address(self) -> Address:
+        """Where to listen."""
+        return Address.parse(self.listen)
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The hosts that are answered; empty for all.
+
+        A page from anywhere could reach a loopback process under a name of its own; so that is not answered.
+        """
+        return self.hosts or (_LOOPBACK_HOSTS if self.address.is_loopback else ())
+
+
+def _check(key: str, value: object, default: object) -> None:
+    if isinstance(default, tuple):
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        wants = "a list of strings"
+    elif isinstance(default, bool):
+        fits, wants = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        wants = "a whole number above 0"
+    else:
+        fits, wants = isinstance(value, str), "a string"
+    if not fits:
+        raise BadSettings(f"the provider's setting {key} is {wants}, not {value!r}"[:300])
