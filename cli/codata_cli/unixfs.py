@@ -64,7 +64,10 @@ def list_entries(opened: Home, out: Output, ref: str) -> None:
         rows = [_row(e.name, e.kind, e.size, e.cid) for e in ls(opened.store, root)]
     else:
         rows = [_row(ref.rstrip("/").rpartition("/")[2], found.kind, found.size, root)]
-    shown = [(_plain(r["name"]), r["kind"], size(r["bytes"]), r["cid"]) for r in rows]
+    shown = [
+        (_plain(r["name"]), r["kind"], size(r["bytes"]) if r["kind"] == "file" else None, r["cid"])
+        for r in rows
+    ]
     out.result(
         {"root": root, "kind": found.kind, "entries": rows}, table(["name", "kind", "size", "cid"], shown)
     )
