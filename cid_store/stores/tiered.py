@@ -53,9 +53,10 @@ class TieredStore(Store, Keeper):
         self._keeper: Keeper = front
         self._lock = threading.Lock()
         self._evicting = threading.Lock()
-        self._recent = OrderedDict((cid.multihash, (cid, size)) for cid, size in _sizes(front))
-        """What the front holds, by multihash, the least recently used first."""
-        self._held = sum(size for _, size in self._recent.values())
+        self._recent: OrderedDict[bytes, tuple[CID, int]] = OrderedDict()
+        """What the front holds, by multihash, the least recently used first. Read when first needed."""
+        self._looked = False
+        self._held = 0
         self._trigger = limit
 
     @classmethod
@@ -174,13 +175,21 @@ class TieredStore(Store, Keeper):
             finally:
                 self._evicting.release()
 
+    def _look(self) -> None:
+        if not self._looked:
+            self._looked = True
+            self._recent.update((cid.multihash, (cid, size)) for cid, size in _sizes(self.front))
+            self._held = sum(size for _, size in self._recent.values())
+
     def _use(self, cid: CID, size: int) -> None:
+        self._look()
         _, before = self._recent.pop(cid.multihash, (cid, 0))
         self._recent[cid.multihash] = cid, size
         self._held += size - before
 
     def _forget(self, cids: Iterable[CID]) -> None:
         with self._lock:
+            self._look()
             for cid in cids:
                 _, size = self._recent.pop(cid.multihash, (cid, 0))
                 self._held -= size

@@ -17,6 +17,7 @@ from cid_store.car import BadIndex
 from cid_store.cid import CID, RAW
 from cid_store.copy import CopyReport, copy
 from cid_store.errors import BlockNotFound, CorruptBlock, StoreError, UsageError
+from cid_store.pins import GcReport
 from cid_store.store import Store
 from cid_store.stores import open_store
 from cid_store.stores.memory import MemoryStore
@@ -27,7 +28,7 @@ from cid_store.stores.s3.location import Location
 from cid_store.stores.s3.packing import car_key, pack
 from cid_store.stores.s3.ranges import MAX_GAP, MAX_RANGE, Range, coalesce
 from cid_store.stores.s3.upload import PART
-from cid_store.testing import StoreContract, numbered, sample
+from cid_store.testing import KeeperContract, StoreContract, numbered, sample
 from tests.servers import BUCKET, Decide, Fault, Proxy, S3Server, credentials, fault_proxy, s3_server
 
 MIB = 1 << 20
@@ -48,7 +49,7 @@ def url(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return server.url(f"store-{next(_COUNTER)}")
 
 
-class TestS3Store(StoreContract):
+class TestS3Store(StoreContract, KeeperContract):
     @pytest.fixture
     def store(self, url: str) -> Iterator[Store]:
         with S3Store.from_url(url) as store:
@@ -56,7 +57,7 @@ class TestS3Store(StoreContract):
 
     def corrupt(self, store: Store, cid: CID) -> None:
         assert isinstance(store, S3Store)
-        place = store._catalog.find(cid)[0]
+        place = store._cars.find(cid)[0]
         size = int(place.car.partition("-")[2])
         car = bytearray(store.bucket.get(car_key(place.car), 0, size))
         car[place.offset + place.length - 1] ^= 1
@@ -230,7 +231,7 @@ def test_a_reader_outlives_a_rewrite(url: str) -> None:
 def test_a_wrong_index_is_found_out(url: str) -> None:
     with S3Store.from_url(url) as store:
         one, other = store.put(b"one"), store.put(b"other")
-        places = [store._catalog.find(cid)[0] for cid in (one, other)]
+        places = [store._cars.find(cid)[0] for cid in (one, other)]
         store.bucket.put(car_key(places[0].car), store.bucket.get(car_key(places[1].car), 0, 1000))
         with pytest.raises(CorruptBlock) as caught:
             store.get(one)
@@ -256,6 +257,24 @@ def test_foreign_objects_are_left_alone(url: str) -> None:
         store.bucket.put("index/readme.txt", b"not ours")
         cid = store.put(b"ours")
         assert list(store.cids()) == [cid]
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"{}", b'{"kind": "often", "note": ""}', b"[" * 30_000], ids=len
+)
+def test_a_bad_pin_is_named(data: bytes, url: str) -> None:
+    with S3Store.from_url(url) as store:
+        store.bucket.put(f"pin/{CID.make(RAW, b'x')}", data)
+        with pytest.raises(StoreError) as caught:
+            list(store.pins())
+        assert caught.value.next_step
+
+
+def test_gc_counts_bytes_of_any_size(url: str) -> None:
+    sizes = [0, 1, 80, 100, 16_300, 16_400, MIB, 2 * MIB]
+    with S3Store.from_url(url) as store:
+        store.put_many([Block.of(sample(size)) for size in sizes])
+        assert store.gc([], dry_run=True) == GcReport(len(sizes), sum(sizes))
 
 
 # -- large uploads --
@@ -347,7 +366,7 @@ def test_a_copy_is_resumed(url: str) -> None:
     with S3Store.from_url(url) as store:
         first = copy(source, store, cids[:100])
         assert (first.blocks, first.skipped) == (100, 0)
-        assert len(store._catalog.cars) == 2
+        assert len(store._cars.names) == 2
         assert copy(source, store, cids) == CopyReport(50, 50 * MIB, 100)
         assert copy(source, store, cids).skipped == 150
 

@@ -10,7 +10,7 @@ from io import BytesIO
 from itertools import zip_longest
 from typing import Final
 
-from cid_store import multihash
+from cid_store import multihash, varint
 from cid_store.block import Block
 from cid_store.car import BadIndex, Index, IndexEntry, entries_of, open_car, write_index
 from cid_store.car.section import read_section
@@ -83,6 +83,17 @@ def name_of(key: str) -> str | None:
 def size_of(name: str) -> int:
     """Bytes of a CAR, which its name states."""
     return int(name.partition("-")[2])
+
+
+def block_size(multihash: bytes, length: int) -> int:
+    """Bytes of the block in a section of `length` bytes, if its CID has the usual form: version 1, a
+    codec of a byte.
+    """
+    for width in range(1, 5):
+        size = length - width - 2 - len(multihash)
+        if len(varint.encode(max(length - width, 0))) == width:
+            return max(size, 0)
+    return max(length, 0)
 
 
 def read_sections(name: str, data: bytes) -> list[tuple[bytes, int, int]]:

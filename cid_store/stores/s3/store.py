@@ -12,23 +12,15 @@ from typing import Final, Self
 from cid_store import multihash
 from cid_store.block import Block
 from cid_store.cid import CID, RAW
+from cid_store.pins import GcReport, Keeper, Pin, PinKind
 from cid_store.store import Store
+from cid_store.stores.s3 import pins as pin_objects
 from cid_store.stores.s3.bucket import IN_FLIGHT, Bucket, ObjectMissing
-from cid_store.stores.s3.catalog import Catalog, Place
+from cid_store.stores.s3.cars import Cars
+from cid_store.stores.s3.catalog import Place
 from cid_store.stores.s3.location import Location
-from cid_store.stores.s3.packing import (
-    MAX_INDEX,
-    car_key,
-    index_key,
-    name_of,
-    pack,
-    read_block,
-    read_blocks,
-    read_sections,
-    size_of,
-)
+from cid_store.stores.s3.packing import block_size, read_block
 from cid_store.stores.s3.ranges import Range, coalesce
-from cid_store.stores.s3.upload import upload
 
 CAR_BYTES: Final = 64 << 20
 CAR_BLOCKS: Final = 1 << 16
@@ -48,7 +40,7 @@ class _Window:
     bodies: dict[Range, Future[bytes]]
 
 
-class S3Store(Store):
+class S3Store(Store, Keeper):
     """Blocks in CARs in a bucket. Writers need no lock; `delete` must be alone, or may be undone by
     others.
     """
@@ -57,10 +49,12 @@ class S3Store(Store):
 
     def __init__(self, location: Location) -> None:
         self.bucket = Bucket(location)
-        self._catalog = Catalog()
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3")
-        self._refreshing = threading.Lock()
-        self._listings = self._listed = 0  # begun, and the latest that ended well
+        self._cars = Cars(self.bucket, self._pool)
+        self._deciding = threading.Lock()
+        """Held while it is decided what need not be written, and while a CAR is deleted: never both."""
+        self._collecting: list[set[bytes]] = []
+        """For each `gc` under way, the blocks put since it began."""
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -98,40 +92,83 @@ class S3Store(Store):
         return count
 
     def _write(self, blocks: Sequence[Block]) -> None:
-        if any(self._catalog.find(block.cid) for block in blocks):
-            self._refresh()  # another process may have deleted what we remember
-        fresh = {block.cid.multihash: block for block in blocks if not self._catalog.find(block.cid)}
+        with self._deciding:
+            self._spare(block.cid for block in blocks)
+            if any(self._cars.find(block.cid) for block in blocks):
+                self._cars.refresh()  # another process may have deleted what we remember
+            fresh = {block.cid.multihash: block for block in blocks if not self._cars.find(block.cid)}
         if fresh:
-            self._keep(list(fresh.values()))
-
-    def _keep(self, blocks: Sequence[Block]) -> None:
-        packed = pack(blocks)
-        upload(self.bucket, self._pool, car_key(packed.name), packed.car)
-        # Last: a CAR without an index is no part of the store.
-        self.bucket.put(index_key(packed.name), packed.index)
-        self._catalog.add(packed.name, packed.sections)
+            self._cars.keep(list(fresh.values()))
 
     def _delete(self, cids: Sequence[CID]) -> None:
-        self._refresh()
+        self._cars.refresh()
         dead = {cid.multihash for cid in cids}
-        for name in {place.car for cid in cids for place in self._catalog.find(cid)}:
-            blocks = read_blocks(self.bucket.get(car_key(name), 0, size_of(name)))
-            kept = [block for block in blocks if block.cid.multihash not in dead]
-            if kept:
-                self._keep(kept)
-            self.bucket.delete(index_key(name))
-            self.bucket.delete(car_key(name))
-            self._catalog.drop([name])
+        for name in {place.car for cid in cids for place in self._cars.find(cid)}:
+            with self._deciding:
+                self._cars.rewrite(name, dead)
+
+    # -- keeping ---------------------------------------------------------------------------------------------
+
+    def pin(self, cid: CID, kind: PinKind = "recursive", note: str = "") -> None:
+        """Keep `cid`; a second pin of it replaces the first. Pins are shared by all who use the bucket."""
+        pin_objects.save(self.bucket, Pin.checked(cid, kind, note))
+
+    def unpin(self, cid: CID) -> bool:
+        """Drop the pin of `cid`; False if there was none."""
+        return pin_objects.drop(self.bucket, cid)
+
+    def pins(self) -> Iterator[Pin]:
+        """Every pin, sorted by CID."""
+        return pin_objects.load(self.bucket, self._pool)
+
+    def touch(self, cids: Sequence[CID]) -> list[bool]:
+        """Which of these blocks are held; a `gc` of this store object that is under way spares them."""
+        with self._deciding:
+            self._spare(cids)
+        return self.has_many(cids)
+
+    def gc(self, keep: Iterable[CID], *, dry_run: bool = False) -> GcReport:
+        """Delete every block that `keep` does not name, but for those that others put meanwhile.
+
+        Only what is put through this object is seen to be put again: other processes must not write
+        meanwhile. Bytes are counted without reading, from the places of sections.
+        """
+        fresh: set[bytes] = set()
+        self._cars.refresh()
+        cars = self._cars.names
+        with self._deciding:
+            self._collecting.append(fresh)
+        try:
+            kept = {cid.multihash for cid in keep}
+            dead: dict[bytes, int] = {}
+            for name in cars:
+                with self._deciding:
+                    sections = self._cars.sections(name)
+                    here = {key: n for key, _, n in sections if key not in kept and key not in fresh}
+                    dead.update(here)
+                    if here and not dry_run:
+                        self._cars.rewrite(name, here.keys())
+        finally:
+            with self._deciding:
+                self._collecting = [other for other in self._collecting if other is not fresh]
+        return GcReport(len(dead), sum(block_size(key, length) for key, length in dead.items()))
+
+    def _spare(self, cids: Iterable[CID]) -> None:
+        """Keep these from every `gc` under way; the caller holds the lock."""
+        if self._collecting:
+            keys = {cid.multihash for cid in cids}
+            for fresh in self._collecting:
+                fresh.update(keys)
 
     # -- reading -----------------------------------------------------------------------------------------
 
     def _read(self, cid: CID) -> bytes:
         for refresh in (False, True):
             if refresh:
-                self._refresh()
-            for place in self._catalog.find(cid):
+                self._cars.refresh()
+            for place in self._cars.find(cid):
                 try:
-                    body = self._fetch(Range(place.car, place.offset, place.offset + place.length))
+                    body = self._cars.read(Range(place.car, place.offset, place.offset + place.length))
                 except ObjectMissing:
                     continue  # deleted or rewritten since we looked
                 return read_block(cid, body, place.car)
@@ -151,21 +188,21 @@ class S3Store(Store):
             yield from self._deliver(ahead.popleft())
 
     def _ask(self, asked: Iterator[CID]) -> _Window | None:
-        if not self._listed:
-            self._refresh()  # or no length is known, and a window has no bound
+        if not self._cars.listed:
+            self._cars.refresh()  # or no length is known, and a window has no bound
         cids: list[CID] = []
         size = 0
         for cid in asked:
             cids.append(cid)
-            size += sum(place.length for place in self._catalog.find(cid)[:1])
+            size += sum(place.length for place in self._cars.find(cid)[:1])
             if len(cids) == _WINDOW or size >= _WINDOW_BYTES:
                 break
         if not cids:
             return None
         self._has(cids)
-        places = {cid: found[0] for cid in cids if (found := self._catalog.find(cid))}
+        places = {cid: found[0] for cid in cids if (found := self._cars.find(cid))}
         ranges = coalesce(places.values())
-        bodies = {r: self._pool.submit(self._fetch, r) for r in dict.fromkeys(ranges.values())}
+        bodies = {r: self._pool.submit(self._cars.read, r) for r in dict.fromkeys(ranges.values())}
         return _Window(cids, places, ranges, bodies)
 
     def _deliver(self, window: _Window) -> Iterator[Block]:
@@ -183,50 +220,23 @@ class S3Store(Store):
             start = place.offset - whole.start
             yield Block(cid, read_block(cid, body[start : start + place.length], place.car)).check()
 
-    def _fetch(self, part: Range) -> bytes:
-        return self.bucket.get(car_key(part.car), part.start, part.end - part.start)
-
     def _has(self, cids: Sequence[CID]) -> list[bool]:
-        held = [bool(self._catalog.find(cid)) for cid in cids]
+        held = [bool(self._cars.find(cid)) for cid in cids]
         wanted = [
             cid for cid, h in zip(cids, held, strict=True) if not h and cid.hash_code != multihash.IDENTITY
         ]
         if not wanted:
             return held
-        self._refresh()
-        return [bool(self._catalog.find(cid)) for cid in cids]
+        self._cars.refresh()
+        return [bool(self._cars.find(cid)) for cid in cids]
 
     def _cids(self) -> Iterator[CID]:
         """As raw blocks: an index keeps multihashes, and no codec."""
-        self._refresh()
+        self._cars.refresh()
         seen: set[bytes] = set()
-        for name in sorted(self._catalog.cars):
-            for hashed, _, _ in self._sections(name):
+        for name in self._cars.names:
+            for hashed, _, _ in self._cars.sections(name):
                 if hashed not in seen:
                     seen.add(hashed)
                     code, digest, _ = multihash.decode(hashed)
                     yield CID.build(RAW, code, digest)
-
-    # -- the indexes -------------------------------------------------------------------------------------
-
-    def _refresh(self) -> None:
-        """Learn what others wrote and deleted; callers at one moment share a listing."""
-        asked = self._listings
-        with self._refreshing:
-            if self._listed > asked:  # begun after we asked
-                return
-            self._listings = number = self._listings + 1
-            known = self._catalog.cars
-            listed = {name for key in self.bucket.list("index/") if (name := name_of(key))}
-            self._catalog.drop(known - listed)
-            fresh = sorted(listed - known)
-            for name, sections in zip(fresh, self._pool.map(self._sections, fresh), strict=True):
-                if sections:
-                    self._catalog.add(name, sections)
-            self._listed = number
-
-    def _sections(self, name: str) -> list[tuple[bytes, int, int]]:
-        try:
-            return read_sections(name, self.bucket.get(index_key(name), 0, MAX_INDEX + 1))
-        except ObjectMissing:
-            return []  # deleted since the listing
