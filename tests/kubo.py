@@ -41,22 +41,42 @@ class Daemon:
         return done.stdout
 
 
+def program() -> str:
+    """Kubo's command; skips the test where there is none."""
+    found = shutil.which("ipfs") or (str(_TOOLS) if _TOOLS.exists() else None)
+    if found is None:
+        pytest.skip("no Kubo at hand: put `ipfs` on the PATH or in .tools/bin")
+    return found
+
+
+def repository(folder: Path, *options: str) -> Path:
+    """A new repository without content."""
+    repo = folder / "ipfs"
+    arguments = [program(), "init", "--empty-repo", *options]
+    subprocess.run(arguments, env=_environment(repo), check=True, capture_output=True)
+    return repo
+
+
+def name(repo: Path, path: Path) -> str:
+    """The CID that Kubo gives to a file or folder, with no daemon and nothing kept."""
+    arguments = [program(), "--offline", "add", "-Q", "--only-hash", "-r", str(path)]
+    done = subprocess.run(arguments, env=_environment(repo), check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
 @contextmanager
 def kubo(folder: Path) -> Iterator[Daemon]:
     """A daemon on a free port; skips the test where there is no `ipfs` to run."""
-    program = shutil.which("ipfs") or (str(_TOOLS) if _TOOLS.exists() else None)
-    if program is None:
-        pytest.skip("no Kubo at hand: put `ipfs` on the PATH or in .tools/bin")
-    repo = folder / "ipfs"
-    environment = _environment(repo)
-    subprocess.run([program, "init", "--empty-repo"], env=environment, check=True, capture_output=True)
+    repo = repository(folder)
     port = _free_port()
     _configure(repo / "config", port)
     log = (folder / "ipfs.log").open("wb")
-    daemon = subprocess.Popen([program, "daemon", "--offline"], env=environment, stdout=log, stderr=log)
+    daemon = subprocess.Popen(
+        [program(), "daemon", "--offline"], env=_environment(repo), stdout=log, stderr=log
+    )
     try:
         _await(f"http://127.0.0.1:{port}/api/v0/version", daemon, folder / "ipfs.log")
-        yield Daemon(f"ipfs+http://127.0.0.1:{port}", repo, program)
+        yield Daemon(f"ipfs+http://127.0.0.1:{port}", repo, program())
     finally:
         daemon.terminate()
         daemon.wait(_PATIENCE)

@@ -24,7 +24,7 @@ from cid_store.stores.kubo import KuboError, KuboStore
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import StoreContract, sample
 from cid_store.unixfs.directory import build_directory
-from tests.kubo import Daemon, kubo
+from tests.kubo import Daemon, kubo, name, repository
 
 MIB = 1024 * 1024
 
@@ -121,6 +121,21 @@ def test_what_kubo_adds_is_read_here_under_one_cid(
     assert (tmp_path / "back" / "file 29").read_bytes() == sample(2_900_000, "29")
     assert (tmp_path / "back" / "empty").is_dir()
     assert (tmp_path / "back" / "link").readlink() == Path("file 1")
+
+
+@pytest.mark.parametrize("profile", ["unixfs-v1-2025", "unixfs-v0-2015"])
+def test_kubo_gives_the_same_names_under_its_own_profiles(tmp_path: Path, profile: str) -> None:
+    """Files around the limits of chunks and links, and folders around those of a HAMT."""
+    repo = repository(tmp_path, f"--profile={profile}")
+    chunk = unixfs.PROFILES[profile].chunk
+    top = tmp_path / "tree"
+    for folder, count in (("small", 10), ("below", 2000), ("above", 4000)):
+        (top / folder).mkdir(parents=True)
+        for i in range(count):
+            (top / folder / f"{i:05d}-{'n' * 50}").write_bytes(b"%d" % i)
+    for i, size in enumerate((0, 1, chunk - 1, chunk, chunk + 1, 5 * chunk, 175 * 256 * 1024)):
+        (top / f"file {i}").write_bytes(sample(size, str(i)))
+    assert unixfs.measure_tree(top, unixfs.AddOptions(unixfs.PROFILES[profile])).cid == name(repo, top)
 
 
 def test_records_travel_as_dag_cbor(node: KuboStore, daemon: Daemon) -> None:
