@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SIZE: Final = re.compile(r"\s*(\d{1,18})\s*([KMGTP]?)(i?)B?\s*\Z", re.IGNORECASE)
+_SIZE: Final = re.compile(r"\s*([0-9]{1,18})\s*([KMGTP]?)(i?)B?\s*\Z", re.IGNORECASE)
 _POWERS: Final = "KMGTP"
 
 
