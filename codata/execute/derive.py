@@ -71,8 +71,9 @@ def _ready(candidates: Sequence[Maker], missing: set[CID]) -> dict[CID, Maker]:
     ready: dict[CID, Maker] = {}
     for maker in candidates:
         if missing.isdisjoint(maker.inputs):
-            for cid in missing.intersection(maker.outputs):
-                ready.setdefault(cid, maker)
+            for cid in maker.outputs:
+                if cid in missing:
+                    ready.setdefault(cid, maker)
     return ready
 
 

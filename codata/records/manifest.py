@@ -95,7 +95,7 @@ class Manifest(Record):
     @classmethod
     def from_fields(cls, f: Fields) -> Self:
         """The record of these fields."""
-        record = cls(f.any("schema"), f.count("rows"), f.count("bytes"), f.count("count"), f.link("shards"))
+        record = cls(f.items("schema"), f.count("rows"), f.count("bytes"), f.count("count"), f.link("shards"))
         if record.count > MAX_SHARDS:
             raise f.bad(f"states {record.count} shards; the limit is {MAX_SHARDS}")
         return record

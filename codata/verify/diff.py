@@ -97,7 +97,10 @@ def _cause(a: Task, b: Task) -> str:
 def _cause_environment(store: Store, a: Receipt, b: Receipt) -> str:
     if a.environment == b.environment:
         who = "the same executor" if a.executor == b.executor else f"executors {a.executor} and {b.executor}"
-        return f"the environment is the same ({who}): one of the results is false, or the step is not deterministic"
+        return (
+            f"the environment is the same ({who}): "
+            "one of the results is false, or the step is not deterministic"
+        )
     one, two = Environment.load(store, a.environment), Environment.load(store, b.environment)
     fields = ("python", "platform", "cpu", "packages", "settings")
     parts = [f for f in fields if getattr(one, f) != getattr(two, f)]
