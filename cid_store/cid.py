@@ -1,7 +1,7 @@
 """CIDs: self-describing content identifiers.
 
-A `CID` *is* its canonical text (base32 for version 1, base58btc for version 0), so it pickles, sorts, hashes and
-serves as a dictionary key, a Dask key, a file name and an object key without conversion.
+A `CID` *is* its canonical text (base32 for version 1, base58btc for version 0), so it pickles, sorts, hashes
+and serves as a dictionary key, a Dask key, a file name and an object key without conversion.
 
 Source: the CID specification of multiformats.
 """

@@ -69,7 +69,7 @@ class DecodeError(CidStoreError):
     """Bytes that their codec's specification rejects."""
 
     exit_code = 4
-    default_next = "the bytes do not follow their format; get them again from a source that wrote them correctly"
+    default_next = "the bytes do not follow their format; get them again from a source that wrote them right"
 
 
 class EncodeError(CidStoreError):

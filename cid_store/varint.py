@@ -23,7 +23,7 @@ def encode(value: int) -> bytes:
 
 
 def decode(data: bytes | memoryview, offset: int = 0) -> tuple[int, int]:
-    """The value at `offset` and the offset after it; raises `DecodeError` on truncated, long or padded forms."""
+    """The value at `offset` and the offset after it; raises `DecodeError` on short, long or padded forms."""
     value = shift = 0
     for i in range(offset, min(len(data), offset + _MAX_BYTES)):
         byte = data[i]
