@@ -68,6 +68,15 @@ def test_a_block_comes_from_behind_once() -> None:
         assert sorted(back.reads) == sorted(cids)
 
 
+def test_what_came_before_a_reader_stopped_is_kept() -> None:
+    front = MemoryStore()
+    back, cids = filled(50)
+    blocks = TieredStore(front, back).get_many(cids)
+    read = [next(blocks).cid for _ in range(20)]
+    blocks.close()
+    assert all(front.has_many(read))
+
+
 def test_a_block_is_stored_when_the_back_has_it() -> None:
     front, back = MemoryStore(), MemoryStore()
     cid = TieredStore(front, back).put(b"both")
