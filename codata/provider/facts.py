@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cid_store.cid import CID
-from cid_store.errors import CidStoreError
+from cid_store.errors import BlockNotFound, CidStoreError
 from codata.home import Home
 from codata.records import pages
 from codata.records.attestation import Attestation
@@ -78,8 +78,10 @@ def _about(home: Home, cid: CID) -> str:
             manifest = Manifest.load(home.store, cid)
             return f"dataset: {manifest.rows:,} rows, {manifest.count:,} shards, {manifest.size:,} bytes"
         return kind.partition("/")[0] if kind else "files"
-    except CidStoreError:
+    except BlockNotFound:
         return "not held here"
+    except CidStoreError:
+        return "can't be read"
 
 
 def _run(home: Home, cid: CID) -> RunFacts | None:
