@@ -29,10 +29,11 @@ def prepare(
     """Write the closure of `root` to `folder` as CARs that fit pieces of `piece_size` padded bytes, with
     `pieces.json` and `pieces.csv` beside them.
 
-    Every block is read once, proven, written and hashed on the way. Where CARs are cut depends on the blocks
-    and `piece_size` alone, so that files and pieces are the same for any number of `threads` that hash. Every
-    CAR names `root`. Raises `InvalidPieceSize`, also when one block does not fit a piece, and what reading
-    raises.
+    Every leaf is read once, and proven, written and hashed on the way; nodes above are read twice, to find
+    what belongs to the root. Where CARs are cut depends on the blocks and `piece_size` alone, so that files
+    and pieces are the same for any number of `threads` that hash. Every CAR names `root`.
+
+    Raises `InvalidPieceSize`, also when one block does not fit a piece, and what reading raises.
     """
     room = capacity(check_piece_size(piece_size)) - len(encode_header([root]))
     if room <= 0:

@@ -2,8 +2,8 @@
 
 python scripts/tools.py [NAME…]
 
-Each is a Go program, built by `go install` or `go build`: where there is no Go toolchain, or a module can't be
-had, the script says so and what is tested instead. Nothing of the project itself needs any of them.
+Each is a Go program, built by `go install` or `go build`: where there is no Go toolchain, or a module can't
+be had, the script says so and what is tested instead. Nothing of the project itself needs any of them.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def test_a_folder_travels_in_a_car(codata: Commands, made: tuple[Path, str], tmp
     listed = codata("car", "ls", path, home=False).value
     verified = codata("car", "verify", path, home=False).value
     assert (listed["root"], verified["root"], verified["complete"]) == (root, root, True)
-    assert len(listed["blocks"]) == verified["blocks"]
+    assert len(listed["sections"]) == listed["blocks"] == verified["blocks"]
     assert listed["bytes"] == verified["bytes"]
     other = Commands(tmp_path / "other")
     assert other("car", "import", path).value == {

@@ -64,13 +64,13 @@ def test_a_deal_holds_all_of_a_dataset(codata: Commands, root: str, tmp_path: Pa
         assert report.duplicates == 0
         info = commp(path, 1).padded_to(2 * MIB)
         assert (piece["piece_cid"], piece["payload_size"]) == (info.piece_cid, path.stat().st_size)
-        cids = {block["cid"] for block in codata("car", "ls", path, home=False).value["blocks"]}
+        cids = {block["cid"] for block in codata("car", "ls", path, home=False).value["sections"]}
         assert seen.isdisjoint(cids)
         seen |= cids
     assert len(made["pieces"]) > 3
     whole = tmp_path / "whole.car"
     codata("car", "create", "tree", whole)
-    assert seen == {b["cid"] for b in codata("car", "ls", whole, home=False).value["blocks"]}
+    assert seen == {b["cid"] for b in codata("car", "ls", whole, home=False).value["sections"]}
     with (tmp_path / "deal" / "pieces.csv").open(newline="") as stream:
         assert [row["piece_cid"] for row in csv.DictReader(stream)] == [
             p["piece_cid"] for p in made["pieces"]

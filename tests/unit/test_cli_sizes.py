@@ -27,9 +27,7 @@ def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize(
-    "text", ["", "GiB", "-1", "1.5GiB", "1iB", "1XB", "1 2", "1e9", "9" * 19, "\u0661KiB"]
-)
+@pytest.mark.parametrize("text", ["", "GiB", "-1", "1.5GiB", "1iB", "1XB", "1e9", "9" * 19, "\u0661KiB"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(UsageError):
         parse_size(text)
