@@ -209,8 +209,9 @@ def test_pins_are_the_nodes_pins(node: KuboStore, daemon: Daemon) -> None:
 def test_what_the_node_lacks_is_not_pinned(node: KuboStore) -> None:
     root, cids = put_folder(node)
     node.delete([cids[0]])
-    with pytest.raises(BlockNotFound):
+    with pytest.raises(BlockNotFound) as caught:
         node.pin(root)
+    assert "all that it links to" in caught.value.next_step
     with pytest.raises(UsageError):
         node.pin(root, note="x" * 256)
     with pytest.raises(UsageError):

@@ -21,6 +21,7 @@ from cid_store.stores.kubo.transfer import fetch_car
 
 _REQUESTS: Final = 8  # in flight at once; a node answers from its disk
 _DELETED: Final = 100  # CIDs a request names: they travel in its URL
+_WHOLE: Final = "a node pins a root only with all that it links to: send the rest, or pin what is whole, as a run's outputs"
 _MAX_NAME: Final = 255  # bytes that Kubo allows in the name of a pin
 
 
@@ -105,7 +106,10 @@ class KuboStore(Store, Keeper):
         if kind == "direct":
             # A node does not turn a recursive pin into a direct one, and an absent pin is no error.
             self.rpc.pin_rm(cid)
-        self.rpc.pin_add(cid, recursive=kind == "recursive", name=note)
+        try:
+            self.rpc.pin_add(cid, recursive=kind == "recursive", name=note)
+        except BlockNotFound as e:
+            raise BlockNotFound(e.message, cid=cid, next_step=_WHOLE) from None
 
     def unpin(self, cid: CID) -> bool:
         """Drop the node's pin of `cid`; False if there was none."""
