@@ -28,10 +28,10 @@ def serve(home: Home, settings: Settings, listening: Callable[[str], None]) -> N
 
     Raises `BadSettings` where it can't listen.
     """
-    logs.set_up()
     with bind(settings.address) as listener:
         url = url_of(listener, settings.address)
         app = application(home, settings, settings.announce or _reachable(settings.address, url))
+        logs.set_up()
         # The server ends with the signal that it was told to stop by; that is the ordinary way here.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: sys.exit(0))
