@@ -211,7 +211,7 @@ def test_what_the_node_lacks_is_not_pinned(node: KuboStore) -> None:
     node.delete([cids[0]])
     with pytest.raises(BlockNotFound) as caught:
         node.pin(root)
-    assert "all that it links to" in caught.value.next_step
+    assert "all it links to" in caught.value.next_step
     with pytest.raises(UsageError):
         node.pin(root, note="x" * 256)
     with pytest.raises(UsageError):

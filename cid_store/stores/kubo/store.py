@@ -21,7 +21,7 @@ from cid_store.stores.kubo.transfer import fetch_car
 
 _REQUESTS: Final = 8  # in flight at once; a node answers from its disk
 _DELETED: Final = 100  # CIDs a request names: they travel in its URL
-_WHOLE: Final = "a node pins a root only with all that it links to: send the rest, or pin what is whole, as a run's outputs"
+_WHOLE: Final = "a node pins a root only with all it links to: send the rest, or pin a run's outputs"
 _MAX_NAME: Final = 255  # bytes that Kubo allows in the name of a pin
 
 
