@@ -71,7 +71,7 @@ class Home:
     """One home folder. Several processes may use it at once."""
 
     def __init__(self, path: Path, *, store_url: str | None = None) -> None:
-        self.path = path
+        self.path = path = path.absolute()  # tasks may run in processes that stand elsewhere
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
@@ -84,7 +84,8 @@ class Home:
             raise HomeError(
                 f"can't use the home folder {path}: {e}", next_step="give another with --home or CODATA_HOME"
             ) from None
-        self.store_url = store_url or self.config.get("store") or str(path / "store")
+        url = store_url or self.config.get("store") or str(path / "store")
+        self.store_url = url if ":" in url else str(Path(url).absolute())
 
     @classmethod
     def find(cls, given: Path | None, *, store_url: str | None = None) -> Self:

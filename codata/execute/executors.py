@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
+from hashlib import sha256
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,15 @@ class Executor(ABC):
 def _graph(tasks: Sequence[CID], url: str, executor: str) -> dict[str, Any]:
     from dask._task_spec import Task as Node
 
-    return {str(cid): Node(str(cid), work, url, str(cid), executor) for cid in tasks}
+    keys = _keys(tasks, url, executor)
+    return {key: Node(key, work, url, str(cid), executor) for key, cid in keys.items()}
+
+
+def _keys(tasks: Sequence[CID], url: str, executor: str) -> dict[str, CID]:
+    """Each task's key. Dask gives the old result for a known key, so a key says all that the result depends
+    on: another store, or another executor's name in the receipt, is another key."""
+    where = sha256(f"{url}\0{executor}".encode()).hexdigest()[:16]
+    return {f"{cid}-{where}": cid for cid in tasks}
 
 
 class Embedded(Executor):
@@ -62,10 +71,10 @@ class Embedded(Executor):
         from dask.callbacks import Callback
         from dask.local import get_sync
 
-        done: set[str] = set()
+        done: set[CID] = set()
 
         def posttask(key: str, result: Outcome, *_: object) -> None:
-            done.add(key)
+            done.add(result.task)
             report(result)
 
         def left() -> list[CID]:
@@ -73,7 +82,7 @@ class Embedded(Executor):
 
         with Callback(posttask=posttask):  # type: ignore[no-untyped-call]
             if self.workers == 1 or len(tasks) == 1:
-                get_sync(_graph(tasks, url, executor), [str(c) for c in tasks])
+                get_sync(_graph(tasks, url, executor), list(_keys(tasks, url, executor)))
                 return
             try:
                 self._get(left(), url, executor)
@@ -85,7 +94,7 @@ class Embedded(Executor):
 
         get(
             _graph(tasks, url, executor),
-            [str(c) for c in tasks],
+            list(_keys(tasks, url, executor)),
             pool=self._pool,
             optimize_graph=False,
             chunksize=1,
@@ -124,7 +133,7 @@ class Cluster(Executor):
     """An existing Dask scheduler whose workers see the same store and have the same packages: machines that
     trust each other. `tls`: paths of the CA, certificate and key files."""
 
-    def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 30) -> None:
+    def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 10) -> None:
         if not address.startswith(("tcp://", "tls://")):
             raise UsageError(
                 f"{address!r} is no scheduler address", next_step="write it as tcp://host:port or tls://…"
@@ -142,24 +151,33 @@ class Cluster(Executor):
                 tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True
             )
         try:
-            return Client(self.address, security=security, timeout=self.timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+            client = Client(self.address, security=security, timeout=self.timeout, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, TimeoutError) as e:
             raise TaskFailed(
                 f"no Dask scheduler answers at {self.address}: {e}",
                 next_step="start one with `dask scheduler`, or run without --cluster",
             ) from None
+        try:
+            client.wait_for_workers(1, timeout=self.timeout)
+        except TimeoutError:
+            client.close()  # type: ignore[no-untyped-call]
+            raise TaskFailed(
+                f"the Dask scheduler at {self.address} has no workers",
+                next_step=f"start some with `dask worker {self.address}`, or run without --cluster",
+            ) from None
+        return client
 
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
         """Run the stage on the cluster; a lost worker's tasks are run again by Dask."""
         from distributed import as_completed
 
-        keys = [str(c) for c in tasks]
-        futures = self._client.get(_graph(tasks, url, executor), keys, sync=False)  # type: ignore[no-untyped-call]
-        for future in as_completed(futures, raise_errors=False):  # type: ignore[no-untyped-call]
+        keys = _keys(tasks, url, executor)
+        futures = self._client.get(_graph(tasks, url, executor), list(keys), sync=False)  # type: ignore[no-untyped-call]
+        for future in as_completed(futures, loop=self._client.loop, raise_errors=False):  # type: ignore[no-untyped-call]
             if future.status == "finished":
                 report(future.result())
             else:
-                cid = CID(future.key)
+                cid = keys[str(future.key)]
                 error = TaskFailed(f"task {cid} failed on the cluster: {future.exception()}", cid=cid)
                 report(Outcome(cid, error=error))
             future.release()

@@ -1,0 +1,211 @@
+"""What only several processes can show: environments, kills, two runs at once, a cluster."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from cid_store.cid import CID, RAW
+from cid_store.errors import UsageError
+from codata.errors import TaskFailed
+from codata.execute.executors import Cluster
+from codata.home import Home
+from codata.verify.structure import check_structure
+from tests.runs import make_run, text_rows
+
+BIN = Path(sys.executable).parent
+
+JOB = "codata: job/1\nsteps:\n  - text.normalize: {column: text}\n  - sort: {by: [text]}\n"
+
+
+@pytest.fixture
+def prepared(tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """A home whose dataset has many small shards, and a job that has not run on it."""
+    made = make_run(tmp_path / "home", text_rows(600))
+    (tmp_path / "job.yaml").write_text(JOB)
+    monkeypatch.undo()  # processes cut at the real sizes
+    return tmp_path, made.dataset
+
+
+def start(home: Path, *arguments: object, **environment: str) -> subprocess.Popen[str]:
+    """The installed command, in a process group of its own."""
+    return subprocess.Popen(
+        [BIN / "codata", *map(str, arguments), "--home", str(home), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **environment},
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What it printed; it must have ended well."""
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, out + err
+    value: dict[str, Any] = json.loads(out)
+    return value
+
+
+def test_nothing_around_it_shows_in_the_output(prepared: tuple[Path, str]) -> None:
+    folder, dataset = prepared
+    environments = [
+        {"PYTHONHASHSEED": "1", "LC_ALL": "C", "TZ": "UTC", "POLARS_MAX_THREADS": "1"},
+        {"PYTHONHASHSEED": "2", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo", "POLARS_MAX_THREADS": "4"},
+    ]
+    outputs = set()
+    for i, environment in enumerate(environments):
+        car = folder / "data.car"
+        if not car.exists():
+            ended(start(folder / "home", "car", "create", dataset, car))
+        home = folder / f"home{i}"
+        ended(start(home, "car", "import", car))
+        job = folder / "job.yaml"
+        outputs.add(ended(start(home, "run", job, dataset, "--workers", 1 + i, **environment))["output"])
+    assert len(outputs) == 1
+
+
+def test_a_killed_run_goes_on_where_it_was(prepared: tuple[Path, str]) -> None:
+    folder, dataset = prepared
+    home, job = folder / "home", folder / "job.yaml"
+    process = start(home, "run", job, dataset, "--workers", 1)
+    before = _receipts(home)
+    deadline = time.monotonic() + 60
+    while _receipts(home) < before + 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    kept = _receipts(home) - before
+    assert kept >= 3
+    done = ended(start(home, "run", job, dataset, "--workers", 1))
+    assert done["executed"] + done["reused"] == done["tasks"]
+    assert done["reused"] >= 3
+    assert _tasks_whose_seals_hold(home, done["run"]) == done["tasks"]
+
+
+def _receipts(home: Path) -> int:
+    with Home(home) as opened:
+        (count,) = opened._db.execute("SELECT count(*) FROM receipts").fetchone()
+    return int(count)
+
+
+def _tasks_whose_seals_hold(home: Path, run: str) -> int:
+    """The dataset's shards are too small to be canonical here, so `codata verify` would refuse its input."""
+    with Home(home) as opened:
+        return len(check_structure(opened.store, CID(run)).rows)
+
+
+def test_two_runs_at_once_on_one_home(prepared: tuple[Path, str]) -> None:
+    folder, dataset = prepared
+    both = [start(folder / "home", "run", folder / "job.yaml", dataset, "--workers", 1) for _ in range(2)]
+    done = [ended(process) for process in both]
+    assert len({d["output"] for d in done}) == 1
+    again = ended(start(folder / "home", "run", folder / "job.yaml", dataset, "--workers", 1))
+    assert again["executed"] == 0
+    for d in done:
+        assert _tasks_whose_seals_hold(folder / "home", d["run"]) == d["tasks"]
+
+
+def test_new_homes_opened_at_once(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"id": [1]}), rows)
+    added = [ended(p) for p in [start(tmp_path / "new", "add", rows, "--workers", 1) for _ in range(3)]]
+    assert len({a["dataset"] for a in added}) == 1
+
+
+# -- a cluster -----------------------------------------------------------------------------------
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+@contextmanager
+def cluster(scheme: str, security: list[str], folder: Path) -> Iterator[str]:
+    """A scheduler and two worker processes on this machine."""
+    address = f"{scheme}://127.0.0.1:{_free_port()}"
+    host, port = address.removeprefix(f"{scheme}://").split(":")
+    where = ["--host", f"{scheme}://{host}", "--port", port]
+    one = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
+    commands = [["scheduler", *where, "--no-dashboard"], ["worker", address, *one], ["worker", address, *one]]
+    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen([BIN / "dask", *c, *security], **quiet) for c in commands]
+    try:
+        yield address
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for this machine that is its own authority, and its key."""
+    key = generate_private_key(SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "codata test")])
+    now = dt.datetime.now(dt.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+        )
+        .sign(key, SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+@pytest.mark.parametrize("scheme", ["tls", pytest.param("tcp", marks=pytest.mark.slow)])
+def test_a_cluster_gives_the_same_output(prepared: tuple[Path, str], scheme: str) -> None:
+    folder, dataset = prepared
+    security, tls = [], []
+    if scheme == "tls":
+        cert, key = certificate(folder)
+        security = ["--tls-ca-file", str(cert), "--tls-cert", str(cert), "--tls-key", str(key)]
+        tls = ["--tls", f"{cert},{cert},{key}"]
+    other = folder / "other"
+    ended(start(folder / "home", "car", "create", dataset, folder / "data.car"))
+    ended(start(other, "car", "import", folder / "data.car"))
+    with cluster(scheme, security, folder) as address:
+        there = ended(start(folder / "home", "run", folder / "job.yaml", dataset, "--cluster", address, *tls))
+    here = ended(start(other, "run", folder / "job.yaml", dataset, "--workers", 1))
+    assert there["output"] == here["output"]
+    assert there["executed"] == here["executed"] > 10
+
+
+def test_a_cluster_that_is_not_there_is_named() -> None:
+    address = f"tcp://127.0.0.1:{_free_port()}"
+    with Cluster(address, timeout=1) as nowhere, pytest.raises(TaskFailed, match=address) as caught:
+        nowhere.run([CID.make(RAW, b"")], "memory:", "did", lambda outcome: None)
+    assert "dask scheduler" in caught.value.next_step
+    with pytest.raises(UsageError, match="no scheduler address"):
+        Cluster("127.0.0.1:8786")
