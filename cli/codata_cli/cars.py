@@ -90,7 +90,7 @@ def verify(file: FileArgument, json: JsonOption = False) -> int:
 
     Exit code 4 if bytes are wrong or missing.
     """
-    from cid_store.car import verify_car
+    from codata.carry import verify as verify_car
 
     report = verify_car(file)
     value = {
