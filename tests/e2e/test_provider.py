@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +20,9 @@ import pytest
 from cid_store.cid import CID
 from codata.home import Home
 from tests.command import Commands
+from tests.console import run_page
 from tests.fixtures import shared
+from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CODATA = Path(sys.executable).with_name("codata")
@@ -136,3 +138,16 @@ def test_the_script_for_the_suite_serves_what_it_loads(tmp_path: Path) -> None:
     with suite.serving(tmp_path) as url:
         probe = httpx.get(f"{url}/ipfs/bafkqaaa?format=raw")
         assert (probe.status_code, probe.content) == (200, b"")
+
+
+def test_the_guide(tmp_path: Path) -> None:
+    page = tmp_path / "run-a-provider.md"
+    text = (ROOT / "docs" / "guides" / "run-a-provider.md").read_text(encoding="utf-8")
+    page.write_text(text.replace("8080", str(free_port())), encoding="utf-8")
+    try:
+        assert run_page(page, tmp_path) >= 10
+    finally:
+        started = tmp_path / "provider.pid"
+        if started.exists():
+            with suppress(ProcessLookupError):
+                os.kill(int(started.read_text()), signal.SIGKILL)

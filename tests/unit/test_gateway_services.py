@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -376,3 +377,16 @@ def test_announced_addresses(url: str, address: str | None) -> None:
             multiaddr(url)
     else:
         assert multiaddr(url) == address
+
+
+def test_the_answers_that_the_specification_shows(provider: Running) -> None:
+    held_one = provider.home.store.put(b"golden")
+    asked = [[], [held_one, *[ABSENT] * 7, held_one]]
+    page = (Path(__file__).resolve().parents[2] / "docs/spec/provider.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\| `(\{\"count\".*?\})` \| `([0-9a-f ]+)` \|", page)
+    assert len(shown) == len(asked)
+    for cids, (text, data) in zip(asked, shown, strict=True):
+        body = json.dumps({"cids": cids}).encode()
+        assert _ask(provider, body, "application/json").text == text
+        binary = _ask(provider, body, "application/json", accept="application/vnd.ipld.dag-cbor")
+        assert binary.content == bytes.fromhex(data)
