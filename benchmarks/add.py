@@ -24,8 +24,9 @@ def main(arguments: Sequence[str]) -> None:
                 "Polars": partial(import_with_polars, path, folder / "rows.arrow"),
                 "codata add": partial(add, path, folder / "home"),
             },
+            "Polars",
             args.rounds,
-            base="Polars",
+            args.warm,
         )
 
 

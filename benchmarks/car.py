@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> None:
         if shutil.which("car"):
             contenders["car verify (go-car)"] = partial(command, "car", "verify", path)
         print(f"a CAR of one file of {size_text(args.size)}, median of {args.rounds}")
-        compare(contenders, args.rounds, base="openssl dgst -sha256")
+        compare(contenders, "openssl dgst -sha256", args.rounds, args.warm)
 
 
 def car_of(source: Path, folder: Path) -> Path:

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> None:
             contenders["codata add --raw"] = partial(add_raw, path, folder / "home")
         contenders |= kubo(folder, path) | ipfs_car(folder, path, args.install_peers)
         print(f"one file of {size_text(args.size)}, median of {args.rounds}")
-        compare(contenders, args.rounds, base="openssl dgst -sha256")
+        compare(contenders, "openssl dgst -sha256", args.rounds, args.warm)
 
 
 def help_of(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cid_store.cid import CID, RAW
 from codata.feed import Feed, Order
@@ -120,9 +121,7 @@ def measure(dataset: MappedShards, length: int, batch: int) -> None:
     """Print one line for each way to read the dataset."""
     show = partial(timed, dataset.rows, 2 * length)
     tables = [dataset.shard_table(i) for i in range(len(dataset.shards))]
-    plain = np.concatenate(
-        [t["tokens"].combine_chunks().flatten() for t in tables]
-    ).reshape(-1, length)
+    plain = np.concatenate([pc.list_flatten(t["tokens"]).to_numpy() for t in tables]).reshape(-1, length)
     target = np.zeros_like(plain)
     rows = Order(dataset.rows, 16, seed=1).at(np.arange(dataset.rows))
     cuts = range(0, dataset.rows, batch)

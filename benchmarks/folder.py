@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
             contenders["codata add --raw"] = partial(add_raw, source, folder / "home")
         contenders |= kubo(folder, source)
         print(f"{args.files:,} files of 100 to 4,000 bytes, median of {args.rounds}")
-        compare(contenders, args.rounds, base="cp -r")
+        compare(contenders, "cp -r", args.rounds, args.warm)
 
 
 def copy(source: Path, target: Path) -> Cost:

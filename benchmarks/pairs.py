@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -27,7 +28,10 @@ _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of wall time and of CPU (user and system), and the peak RSS in bytes of the largest process."""
+    """Seconds of wall time and of CPU (user and system), and the peak RSS in bytes of the largest process.
+
+    A peak of 0 is one that is not known.
+    """
 
     wall: float
     cpu: float
@@ -41,7 +45,7 @@ Contender = Callable[[], Cost]
 def command(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Cost:
     """The cost of one process and of every descendant that it waited for; raises `RuntimeError`.
 
-    The peak is at least that of this process, of which the system makes the new one: keep this one small.
+    A new process inherits the peak of the one that made it, so that a peak below our own can't be seen.
     """
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
@@ -60,7 +64,8 @@ def command(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, s
             said.seek(0)
             last = said.read()[-2000:].decode(errors="replace")
             raise RuntimeError(f"{arguments[0]} ended with {process.returncode}: {last}")
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * KIB)
+    seen = used.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * KIB if seen else 0)
 
 
 def call(work: Callable[[], object]) -> Cost:
@@ -87,7 +92,7 @@ def python(module: str, *arguments: str | Path) -> Cost:
     return command(sys.executable, "-m", module, *arguments, env={"PYTHONPATH": root})
 
 
-def alternate(contenders: Mapping[str, Contender], rounds: int, warm: int = 1) -> dict[str, list[Cost]]:
+def alternate(contenders: Mapping[str, Contender], rounds: int, warm: int) -> dict[str, list[Cost]]:
     """What each contender cost in each round."""
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for number in range(warm + rounds):
@@ -98,7 +103,7 @@ def alternate(contenders: Mapping[str, Contender], rounds: int, warm: int = 1) -
     return costs
 
 
-def compare(contenders: Mapping[str, Contender], rounds: int, base: str, warm: int = 1) -> None:
+def compare(contenders: Mapping[str, Contender], base: str, rounds: int, warm: int) -> None:
     """Measure by turns and print a table; the ratio is of wall times, the median over rounds."""
     costs = alternate(contenders, rounds, warm)
     rows = []
@@ -132,7 +137,8 @@ def options(about: str | None, size: str = "64MiB", rounds: int = 3) -> argparse
     """The options that benchmarks share."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=size_of, default=size_of(size), help=f"of the input; default {size}")
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"after a warm-up; default {rounds}")
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"counted rounds; default {rounds}")
+    parser.add_argument("--warm", type=int, default=1, help="rounds before, not counted; default 1")
     parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
     return parser
 

@@ -101,7 +101,7 @@ def main(arguments: Sequence[str]) -> None:
     with workplace(args.folder) as folder:
         works = contenders(inputs.random_file(folder / "payload", args.size))
         # The warm-up round compiles, and brings the file into memory.
-        costs = alternate({name: partial(call, work) for name, work in works.items()}, args.rounds)
+        costs = alternate({name: partial(call, work) for name, work in works.items()}, args.rounds, args.warm)
     base = costs["openssl dgst -sha256"]
     rows = []
     for name, taken in costs.items():

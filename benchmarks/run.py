@@ -68,8 +68,9 @@ def main(arguments: Sequence[str]) -> None:
                 "Polars loop": partial(loop, folder, args.workers, options_),
                 "codata run": partial(run, home, folder / "copy", job, args.workers),
             },
+            "Polars loop",
             args.rounds,
-            base="Polars loop",
+            args.warm,
         )
         if not args.no_parts:
             print("\nwhere the time goes, one worker in this process")

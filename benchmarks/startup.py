@@ -23,6 +23,7 @@ def main(arguments: Sequence[str]) -> None:
                 "codata ls": partial(codata, "ls", home=folder / "home"),
                 "codata jobs": partial(codata, "jobs"),
             },
+            "python -c ''",
             args.rounds,
-            base="python -c ''",
+            args.warm,
         )
