@@ -23,10 +23,17 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY) ## run the main job on real input: add, plan, run, verify, feed
 	$(BIN)/python scripts/demo.py
 
-test: $(READY) ## the test suite, without the slow tests
+# The programs that tests run against (Kubo, an S3 server) are built once where a Go toolchain is at hand. What can't be had is
+# said, and its tests skip with the reason: a user needs none of them.
+.tools/.tried: scripts/tools.py
+	@mkdir -p .tools
+	-@$(PYTHON) scripts/tools.py
+	@touch $@
+
+test: $(READY) .tools/.tried ## the test suite, without the slow tests
 	$(BIN)/python -m pytest -n $(PARALLEL)
 
-test-all: $(READY) ## the whole test suite
+test-all: $(READY) .tools/.tried ## the whole test suite
 	$(BIN)/python -m pytest -n $(PARALLEL) -m "slow or not slow"
 
 check: $(READY) ## formatting, lint, types, import contracts
@@ -43,4 +50,4 @@ lock: ## pin the project's own environments anew (needs uv)
 	  --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) .demo .cache dist
+	rm -rf $(VENV) .demo .tools .cache dist
