@@ -28,6 +28,11 @@ def serve(
         str | None,
         typer.Option("--listen", metavar="HOST:PORT", help="Where to listen. Default: 127.0.0.1:8080."),
     ] = None,
+    announce: Annotated[
+        list[str] | None,
+        typer.Option("--announce", metavar="URL", help="Where others reach it; may be repeated."),
+    ] = None,
+    page: Annotated[bool | None, typer.Option("--page/--no-page", help="Show names and runs at /.")] = None,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -46,7 +51,9 @@ def serve(
             f"{e.name} is not installed", next_step="pip install 'codata-pipeline[provider]'"
         ) from None
     with session(home, json, store) as (opened, out):
-        settings = Settings.load(opened.config, listen=listen)
+        settings = Settings.load(
+            opened.config, {"listen": listen, "announce": announce or None, "page": page}
+        )
         if not settings.address.is_loopback:
             note("whoever reaches this address can read all that the store holds")
 

@@ -20,6 +20,7 @@ _KNOWN: Final = ("format", "filename", "dag-scope", "entity-bytes", "car-version
 _OTHER_FORMATS: Final = ("tar", "json", "cbor", "dag-json", "dag-cbor", "ipns-record")
 _UNSAFE_IN_NAME: Final = re.compile(r"[^A-Za-z0-9 ._()+,=@~-]")
 _MAX_NAME: Final = 200
+_VARIANT: Final = "accept application/vnd.ipld.car;version=1;order=dfs, with dups=y or dups=n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def _choose(query: Mapping[str, str], ranges: Sequence[MediaRange]) -> CarOption
         if entry.type == CAR_TYPE and car_options.is_given({**entry.parameters, **asked}):
             return car_options.options(query, {**entry.parameters, **asked})
     if any(entry.type == CAR_TYPE for entry in ranges):
-        raise NotAcceptable("no CAR of that version, order or repetition is given here")
+        raise BadRequest("no CAR of that version, order or repetition is given here", next_step=_VARIANT)
     if form == "car":
         return car_options.options(query, asked)
     if not ranges or any(entry.is_wildcard for entry in ranges):

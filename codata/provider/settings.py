@@ -66,22 +66,22 @@ class Settings:
     """Seconds that running answers get to end when the process is told to stop."""
 
     @classmethod
-    def load(cls, config: Mapping[str, Any], **flags: str | None) -> Settings:
-        """The settings of a home's configuration, under the flags that were given; raises `BadSettings`."""
+    def load(cls, config: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
+        """The settings of a home's configuration, under the flags that are not None; raises `BadSettings`."""
         table = config.get("provider", {})
         if not isinstance(table, Mapping):
             raise BadSettings("`provider` in config.toml is no table", next_step="begin it with [provider]")
+        given = {**table, **{key: value for key, value in flags.items() if value is not None}}
         known = {field.name: field.default for field in fields(cls)}
-        for key, value in table.items():
+        for key, value in given.items():
             if key not in known:
                 raise BadSettings(
                     f"there is no setting {key[:80]!r} of a provider",
                     next_step=f"the settings are {', '.join(known)}",
                 )
             _check(key, value, known[key])
-        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-        given.update((key, value) for key, value in flags.items() if value is not None)
-        return cls(**given)
+        fitting: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+        return cls(**fitting)
 
     @property
     def address(self) -> Address:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,13 @@ import pytest
 
 from cid_store.car import open_car
 from cid_store.cid import CID
+from cid_store.codecs import dag_pb
+from cid_store.stores import open_store
+from cid_store.stores.gateway import GatewayStore, fetch_dag
+from cid_store.stores.memory import MemoryStore
+from cid_store.walk import walk
 from tests.fixtures import shared
-from tests.unit.gateway_serving import Running, blocks_of, load_fixtures, serving
+from tests.unit.gateway_serving import Running, blocks_of, fixture_roots, load_fixtures, serving
 
 MIXED = "bafybeidh6k2vzukelqtrjsmd4p52cpmltd2ufqrdtdg6yigi73in672fwu"
 SUBDIR = "bafybeicnmple4ehlz3ostv2sbojz3zhh5q7tz5r2qkfdpqfilgggeen7xm"
@@ -121,7 +127,8 @@ def test_the_probe(gateway: Running) -> None:
         ("", "", 400, None),
         ("", "text/html, */*;q=0.8", 400, None),
         ("", "text/html", 406, None),
-        ("", f"{CAR};version=2", 406, None),
+        ("", f"{CAR};version=2", 400, None),
+        ("", f"{CAR};order=foo, text/html", 400, None),
         ("", f"{RAW};q=0", 400, None),
         ("", f"{RAW};q=high", 400, None),
         ("?format=dag-json", "*/*", 406, None),
@@ -190,6 +197,42 @@ def test_a_missing_child_breaks_the_stream_after_all_before_it(gateway: Running)
         for piece in answer.iter_raw():
             received += piece
     assert blocks_of(received) == [BROKEN, "QmPKt7ptM2ZYSGPUc8PmPT2VBkLDK3iqpG9TBJY7PCE9rF"]
+
+
+def test_what_lies_behind_a_missing_block_is_found(gateway: Running) -> None:
+    answer = gateway.get(f"/ipfs/{BROKEN}?format=car&entity-bytes=2048:*")
+    third = dag_pb.decode(gateway.home.store.get(CID(BROKEN))).links[2].hash
+    assert blocks_of(answer.content) == [BROKEN, third]
+
+
+def test_blocks_that_stand_twice_in_a_folder(gateway: Running) -> None:
+    (root,) = fixture_roots("trustless_gateway_car/dir-with-duplicate-files.car")
+    once = blocks_of(gateway.get(f"/ipfs/{root}?format=car&car-dups=n").content)
+    again = blocks_of(gateway.get(f"/ipfs/{root}?format=car&car-dups=y").content)
+    assert len(once) == len(set(once)) == len(again) - 1
+    assert list(dict.fromkeys(again)) == once
+
+
+def test_dag_cbor_in_a_folder(gateway: Running) -> None:
+    (root,) = fixture_roots("trustless_gateway_car/dir-with-dag-cbor-with-links.car")
+    names = {link.name: link.hash for link in dag_pb.decode(gateway.home.store.get(root)).links}
+    document = names["document"]
+    for query in ("dag-scope=block", "dag-scope=entity", "entity-bytes=0:*"):
+        answer = gateway.get(f"/ipfs/{root}/document?format=car&{query}")
+        assert blocks_of(answer.content) == [root, document]
+    whole = blocks_of(gateway.get(f"/ipfs/{root}/document?format=car").content)
+    assert whole == [root, *(block.cid for block in walk(gateway.home.store, [document]))]
+    assert len(whole) > 2
+
+
+def test_the_client_of_this_project_fetches_from_it(gateway: Running) -> None:
+    data = random.Random(1).randbytes(5_000_000)
+    root = gateway.home.store.put_file(data)
+    with MemoryStore() as here, open_store(gateway.url) as there:
+        assert isinstance(there, GatewayStore)
+        report = fetch_dag(here, there, root)
+        assert (report.blocks, report.streams) == (6, 1)
+        assert here.open_file(root).read() == data
 
 
 def test_etags_tell_apart_what_differs(gateway: Running) -> None:

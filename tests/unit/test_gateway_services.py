@@ -331,9 +331,10 @@ def test_addresses_that_are_none(listen: str) -> None:
 
 def test_settings_come_from_the_table_and_flags_count_first() -> None:
     table = {"listen": "127.0.0.1:1", "announce": ["https://a.example"], "max_requests": 7, "page": False}
-    loaded = Settings.load({"provider": table, "store": "x"}, listen="127.0.0.1:2")
+    loaded = Settings.load({"provider": table, "store": "x"}, {"listen": "127.0.0.1:2", "page": None})
     assert loaded == Settings("127.0.0.1:2", ("https://a.example",), page=False, max_requests=7)
-    assert Settings.load({}, listen=None) == Settings()
+    assert Settings.load({"provider": table}, {"page": True, "announce": []}).page
+    assert Settings.load({}, {"listen": None}) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -353,7 +354,7 @@ def test_settings_that_can_not_be_are_refused(table: object) -> None:
     from codata.provider.errors import BadSettings
 
     with pytest.raises(BadSettings):
-        Settings.load({"provider": table})
+        Settings.load({"provider": table}, {})
 
 
 @pytest.mark.parametrize(
