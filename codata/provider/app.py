@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Final
@@ -16,16 +17,18 @@ from starlette.types import ASGIApp
 
 from cid_store.errors import CidStoreError, UsageError
 from codata.home import Home
+from codata.provider.bounded import Bounded, Places
 from codata.provider.cors import ForEverybody
-from codata.provider.errors import headers_of, to_value
+from codata.provider.errors import headers_of, refusal, status_of, to_value
 from codata.provider.gateway import Gateway
 from codata.provider.have import Have
 from codata.provider.metrics import Metrics
 from codata.provider.page import Page
 from codata.provider.routing import Routing, peer
 from codata.provider.settings import Settings
-from codata.provider.slots import Slots
-from codata.provider.watch import Watch, refusal
+from codata.provider.watch import Watch
+
+_log = logging.getLogger("codata.provider")
 
 _READ: Final = [Middleware(ForEverybody, methods="GET, HEAD, OPTIONS")]
 
@@ -34,8 +37,9 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     """The ASGI application of a provider on `home`, reached at `urls`. Raises `BadSettings`."""
     store, metrics, did = home.store, Metrics(), home.identity.did
     installed = version("codata-pipeline")
-    gateway = Gateway(store, Slots("requests for blocks", settings.max_requests), settings.client_patience)
-    have = Have(store, Slots("requests about what is held", settings.max_have), settings.client_patience)
+    gateway, have = Gateway(store), Have(store, settings.client_patience)
+    blocks = Places("requests for blocks", settings.max_requests)
+    questions = Places("requests about what is held", settings.max_have)
     routing = Routing(store, peer(did, urls))
 
     async def health(request: Request) -> Response:
@@ -43,11 +47,14 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
             {"status": "ok", "version": installed, "did": did}, headers={"cache-control": "no-store"}
         )
 
+    def bounded(places: Places) -> Middleware:
+        return Middleware(Bounded, places=places, patience=settings.client_patience)
+
     read = ["GET", "OPTIONS"]  # HEAD comes with GET
     routes = [
-        Route("/ipfs/{path:path}", gateway.answer, methods=read, middleware=_READ),
+        Route("/ipfs/{path:path}", gateway.answer, methods=read, middleware=[*_READ, bounded(blocks)]),
         Route("/routing/v1/providers/{cid}", routing.answer, methods=read, middleware=_READ),
-        Route("/have", have.answer, methods=["POST"]),
+        Route("/have", have.answer, methods=["POST"], middleware=[bounded(questions)]),
         Route("/health", health),
         Route("/metrics", metrics.answer),
     ]
@@ -59,6 +66,8 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, CidStoreError)
+    if status_of(error) >= 500:
+        _log.error("failed", extra={"fields": {"kind": error.kind, "message": error.message}})
     return refusal(error)
 
 

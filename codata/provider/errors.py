@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
+
+from starlette.responses import JSONResponse
 
 from cid_store.errors import (
     BlockNotFound,
@@ -107,20 +108,26 @@ def status_of(error: CidStoreError) -> int:
 
 
 def to_value(error: CidStoreError) -> dict[str, Any]:
-    """The body of an answer that is an error: the same object as on the command line."""
-    return {
-        "error": {
-            "kind": error.kind,
-            "message": error.message,
-            "cid": error.cid,
-            "next": error.next_step or None,
-        }
-    }
+    """The body of an answer that is an error: the same object as on the command line.
+
+    Where something lies on this machine is nobody's business: the store's own words stay in the log.
+    """
+    message, next_step = error.message, error.next_step
+    if status_of(error) >= 500:
+        message, next_step = "the provider failed at this; its log says why", "ask another provider"
+    elif isinstance(error, BlockNotFound) and error.cid:
+        message, next_step = f"block {error.cid} is not held here", "ask another provider"
+    return {"error": {"kind": error.kind, "message": message, "cid": error.cid, "next": next_step or None}}
 
 
-def headers_of(error: CidStoreError) -> Mapping[str, str]:
-    """The headers of an answer that is an error: errors are never kept by caches."""
+def headers_of(error: CidStoreError) -> dict[str, str]:
+    """The headers of an answer that is an error: no cache keeps it."""
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if isinstance(error, Busy):
         headers["retry-after"] = str(RETRY_SECONDS)
     return headers
+
+
+def refusal(error: CidStoreError) -> JSONResponse:
+    """An error as an answer."""
+    return JSONResponse(to_value(error), status_of(error), headers_of(error))

@@ -27,8 +27,7 @@ from codata.provider.car_stream import car_pieces
 from codata.provider.errors import NotCached
 from codata.provider.path import ContentPath
 from codata.provider.resolve import Resolved, resolve
-from codata.provider.slots import Slots
-from codata.provider.streaming import Pieces
+from codata.provider.streaming import Pieces, Slices
 
 _ALWAYS: Final = {
     "cache-control": "public, max-age=29030400, immutable",
@@ -39,42 +38,30 @@ _ALWAYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What serves `/ipfs/` from a store. `patience`: seconds that a client may take nothing of a stream."""
+    """What serves `/ipfs/` from a store."""
 
     store: Store
-    slots: Slots
-    patience: float
 
     async def answer(self, request: Request) -> Response:
         """The answer; raises `CidStoreError` for what is refused."""
         path = content_path.parse(request.scope["raw_path"])
         ask = understand(path, request.scope["query_string"], request.headers.getlist("accept"))
-        slot = self.slots.take()
-        try:
-            answer = await self._answer(request, ask)
-        except BaseException:
-            slot.free()
-            raise
-        if isinstance(answer, Pieces):
-            answer.finally_(slot.free)
-        else:
-            slot.free()
-        return answer
-
-    async def _answer(self, request: Request, ask: Ask) -> Response:
-        await to_thread.run_sync(_require_root, self.store, ask.path.root, _only_if_cached(request))
+        await to_thread.run_sync(_require_root, self.store, path.root, _only_if_cached(request))
         if ask.car is None:
             return await self._block(request, ask)
-        tag = car_etag(ask.path, ask.car)
+        return await self._car(request, ask, ask.car)
+
+    async def _car(self, request: Request, ask: Ask, car: CarOptions) -> Response:
+        tag = car_etag(ask.path, car)
         if _matches(request, tag):
             return _not_modified(tag)
-        found, pieces = await to_thread.run_sync(_begin_car, self.store, ask.path, ask.car)
-        headers = _headers(ask, found, tag) | {"content-type": ask.car.media_type, "accept-ranges": "none"}
+        found, pieces = await to_thread.run_sync(_begin_car, self.store, ask.path, car)
+        headers = _headers(ask, found, tag) | {"content-type": car.media_type, "accept-ranges": "none"}
         if request.method == "HEAD":
             head = Response(headers=headers)
             del head.headers["content-length"]  # of a CAR it is known at its end
             return head
-        return Pieces(pieces, headers, patience=self.patience)
+        return Pieces(pieces, headers)
 
     async def _block(self, request: Request, ask: Ask) -> Response:
         found, data = await to_thread.run_sync(_read_end, self.store, ask.path)
@@ -84,11 +71,11 @@ class Gateway:
         headers = _headers(ask, found, tag) | {"content-type": RAW_TYPE, "accept-ranges": "bytes"}
         part = slice_of(request.headers.get("range"), len(data))
         if part is None or request.headers.get("if-range", tag) != tag:
-            return Response(data, headers=headers)
+            return Slices(data, headers=headers)
         if part.start >= part.stop:
             return Response(status_code=416, headers={**_ALWAYS, "content-range": f"bytes */{len(data)}"})
         headers["content-range"] = f"bytes {part.start}-{part.stop - 1}/{len(data)}"
-        return Response(data[part], 206, headers)
+        return Slices(data[part], 206, headers)
 
 
 def block_etag(cid: CID) -> str:

@@ -19,7 +19,6 @@ from cid_store.codecs import dag_cbor
 from cid_store.errors import CidStoreError
 from codata.provider.errors import BadRequest, BodyTooLarge, SlowClient, WrongMediaType
 from codata.provider.held import Bits, held
-from codata.provider.slots import Slots
 from codata.records.manifest import Manifest
 
 MAX_BODY: Final = 8 * 1024 * 1024
@@ -40,25 +39,19 @@ class Have:
     """What serves `/have`. `patience`: seconds that a client may send nothing of its body."""
 
     store: Store
-    slots: Slots
     patience: float
 
     async def answer(self, request: Request) -> Response:
         """The answer; raises `CidStoreError` for what is refused."""
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        slot = self.slots.take()
-        try:
-            if kind == LINES_TYPE:
-                bits = await self._lines(request)
-            elif kind in (JSON_TYPE, CBOR_TYPE):
-                body = await self._body(request)
-                bits = await to_thread.run_sync(_answer, self.store, kind, body)
-            else:
-                raise WrongMediaType(
-                    f"a body of {kind[:80]!r} is not read here", next_step=f"send {JSON_TYPE} or {LINES_TYPE}"
-                )
-        finally:
-            slot.free()
+        if kind == LINES_TYPE:
+            bits = await self._lines(request)
+        elif kind in (JSON_TYPE, CBOR_TYPE):
+            bits = await to_thread.run_sync(_answer, self.store, kind, await self._body(request))
+        else:
+            raise WrongMediaType(
+                f"a body of {kind[:80]!r} is not read here", next_step=f"send {JSON_TYPE} or {LINES_TYPE}"
+            )
         return _response(bits, CBOR_TYPE in request.headers.get("accept", ""))
 
     async def _chunks(self, request: Request) -> AsyncIterator[bytes]:

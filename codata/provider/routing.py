@@ -21,8 +21,7 @@ from cid_store import Store, multihash
 from cid_store.cid import CID
 from cid_store.errors import InvalidCID
 from codata.identity import public_key
-from codata.provider.errors import BadSettings
-from codata.provider.watch import refusal
+from codata.provider.errors import BadSettings, refusal
 
 PROTOCOL: Final = "transport-ipfs-gateway-http"
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cid_store.errors import CidStoreError
-from codata.provider.errors import WrongHost, headers_of, status_of, to_value
+from codata.provider.errors import WrongHost, refusal
 from codata.provider.metrics import Metrics
 
 _log = logging.getLogger("codata.provider")
@@ -26,6 +25,7 @@ _LOGGED: Final = 300  # characters of a path
 class _Sent:
     """What has gone out of an answer."""
 
+    head: bool
     status: int = 0
     bytes: int = 0
     whole: bool = False
@@ -35,7 +35,7 @@ class _Sent:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body":
-            self.bytes += len(message.get("body", b""))
+            self.bytes += 0 if self.head else len(message.get("body", b""))
             self.whole = not message.get("more_body", False)
 
 
@@ -49,7 +49,7 @@ class Watch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, log, count. A fault is told as status 500, and its traceback goes to the log alone."""
-        sent = _Sent()
+        sent = _Sent(scope["method"] == "HEAD")
 
         async def seen(message: Message) -> None:
             sent.see(message)
@@ -58,11 +58,10 @@ class Watch:
         with self.metrics.active.track_inprogress():
             try:
                 await self._answer(scope, receive, seen)
-            except Exception as e:  # noqa: BLE001 - whatever it is, the next request is answered
+            except Exception:  # noqa: BLE001 - whatever it is, the next request is answered
                 _log.exception("a fault", extra={"fields": {"path": scope["path"][:_LOGGED]}})
                 if not sent.status:
-                    fault = CidStoreError(f"a fault in the provider: {type(e).__name__}")
-                    await refusal(fault)(scope, receive, seen)
+                    await refusal(CidStoreError("a fault in the provider"))(scope, receive, seen)
             finally:
                 self._record(scope, sent)
 
@@ -102,8 +101,3 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def refusal(error: CidStoreError) -> JSONResponse:
-    """An error as an answer."""
-    return JSONResponse(to_value(error), status_of(error), headers_of(error))

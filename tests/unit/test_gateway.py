@@ -309,6 +309,7 @@ def test_refusals(gateway: Running, path: str, status: int) -> None:
     answer = gateway.get(path)
     assert answer.status_code == status
     assert set(answer.json()["error"]) == {"kind", "message", "cid", "next"}
+    assert str(gateway.home.path) not in answer.text
     assert answer.headers["cache-control"] == "no-store"
 
 

@@ -17,6 +17,7 @@ import pytest
 from cid_store.cid import CID, DAG_CBOR, RAW
 from cid_store.codecs import dag_cbor, dag_pb
 from cid_store.codecs.dag_pb import PBLink, PBNode
+from cid_store.errors import StoreError
 from codata.home import Home
 from codata.identity import public_key
 from codata.provider import have, held
@@ -236,6 +237,20 @@ def test_a_fault_is_told_without_its_traceback(
     assert "secret" not in answer.text
     (line,) = [JsonLines().format(r) for r in caplog.records if r.exc_info]
     assert "a secret of this machine" in json.loads(line)["traceback"]
+
+
+def test_a_failing_store_is_told_without_where_it_lies(
+    provider: Running, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bool:
+        raise StoreError(f"can't read {provider.home.path}")
+
+    monkeypatch.setattr(provider.home.store, "has", fail)
+    answer = provider.get(f"/ipfs/{ABSENT}?format=raw")
+    assert (answer.status_code, answer.json()["error"]["kind"]) == (500, "StoreError")
+    assert str(provider.home.path) not in answer.text
+    failed = [json.loads(JsonLines().format(r)) for r in caplog.records if r.getMessage() == "failed"]
+    assert [line["message"] for line in failed] == [f"can't read {provider.home.path}"]
 
 
 # -- limits --------------------------------------------------------------------------------------------------
