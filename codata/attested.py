@@ -42,7 +42,7 @@ class Attested:
 def attested(home: Home, run: CID) -> list[Attested]:
     """The attestations of a run that are here, speak of it, and are signed by the verifier that they name."""
     found = []
-    for cid in home.attestations(run):
+    for cid in home.ledger.attestations(run):
         try:
             record = Attestation.load(home.store, cid)
             check_attestation(record)

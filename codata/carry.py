@@ -19,7 +19,8 @@ from codata import identity, seals
 from codata.closure import closure
 from codata.execute.known import all_outputs
 from codata.execute.run import CONTEXT
-from codata.home import Home, Sealed
+from codata.home import Home
+from codata.ledger import Sealed
 from codata.records.attestation import Attestation
 from codata.records.base import kind_of
 from codata.records.run import Run
@@ -107,7 +108,7 @@ def _take_up(home: Home, root: CID) -> None:
     elif kind == Attestation.kind:
         record = Attestation.load(home.store, root)
         check_attestation(record)
-        home.add_attestation(record.run, root)
+        home.ledger.add_attestation(record.run, root)
         _take_up_run(home, record.run)
 
 
@@ -115,9 +116,9 @@ def _take_up_run(home: Home, cid: CID) -> None:
     """Index a run: found by its outputs, and its receipts as far as their seals hold."""
     run = Run.load(home.store, cid)
     identity.verify(run.coordinator, CONTEXT, run.claim(), run.signature)
-    home.add_run(cid, run.outputs.values())
+    home.ledger.add_run(cid, run.outputs.values())
     checker = seals.Checker(home.store)
     for row in run.entries(home.store):
         receipt = checker.receipt(row)
-        home.seal([(row.receipt, Sealed(row.seal, row.index, row.proof))])
-        home.record(row.task, row.receipt, receipt.executor, all_outputs(receipt))
+        home.ledger.seal([(row.receipt, Sealed(row.seal, row.index, row.proof))])
+        home.ledger.record(row.task, row.receipt, receipt.executor, all_outputs(receipt))

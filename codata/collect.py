@@ -19,8 +19,8 @@ def collect(home: Home, *, dry_run: bool = False) -> GcReport:
 
 
 def _kept(home: Home) -> Iterator[CID]:
-    roots = {pin.cid for pin in home.keeper.pins()} | set(home.names().values())
-    roots |= {a for root in list(roots) for a in home.attestations(root)}
+    roots = {pin.cid for pin in home.keeper.pins()} | set(home.names.all().values())
+    roots |= {a for root in list(roots) for a in home.ledger.attestations(root)}
     for root in sorted(roots):
         # A pin may wait for blocks that are still to come, and a part of it may be damaged: what is here of
         # it stays.

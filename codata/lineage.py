@@ -54,14 +54,14 @@ def trace(home: Home, cid: CID) -> list[Lineage]:
     """The runs behind a dataset or run, latest first: every run known here that gave it, and so on for its
     inputs."""
     found: dict[CID, Lineage] = {}
-    waiting = [cid] if kind_of(home.store, cid) == Run.kind else home.runs(cid)
+    waiting = [cid] if kind_of(home.store, cid) == Run.kind else home.ledger.runs(cid)
     while waiting:
         run = waiting.pop(0)
         if run in found or not home.store.has(run):
             continue
         found[run] = _one(home, run)
         for thing in found[run].inputs.values():
-            waiting += home.runs(thing.cid)
+            waiting += home.ledger.runs(thing.cid)
     return list(found.values())
 
 

@@ -9,7 +9,8 @@ from cid_store import Store
 from cid_store.cid import CID
 from codata import identity, merkle
 from codata.errors import FalseClaim
-from codata.home import Home, Sealed
+from codata.home import Home
+from codata.ledger import Sealed
 from codata.records.fields import Value
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
@@ -26,7 +27,9 @@ def make(home: Home, receipts: Sequence[CID]) -> CID:
     me = home.identity
     claim = _claim(me.did, len(receipts), root)
     seal = Seal(me.did, len(receipts), root, me.sign(CONTEXT, claim)).save(home.store)
-    home.seal((r, Sealed(seal, i, path)) for i, (r, path) in enumerate(zip(receipts, proofs, strict=True)))
+    home.ledger.seal(
+        (r, Sealed(seal, i, path)) for i, (r, path) in enumerate(zip(receipts, proofs, strict=True))
+    )
     return seal
 
 

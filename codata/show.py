@@ -50,7 +50,7 @@ def run_of(home: Home, ref: str) -> CID:
     cid = home.resolve(ref)
     if kind_of(home.store, cid) == Run.kind:
         return cid
-    runs = home.runs(cid)
+    runs = home.ledger.runs(cid)
     if not runs:
         raise UsageError(
             f"{ref} is no run, and no run here gave it", cid=cid, next_step="`codata car import` its run"
@@ -81,7 +81,7 @@ def _dataset(home: Home, cid: CID) -> Shown:
         "bytes": found.manifest.size,
         "columns": columns,
         "shards": shards,
-        "runs": home.runs(cid),
+        "runs": home.ledger.runs(cid),
     }
     text = [
         f"dataset {cid}",
@@ -94,7 +94,7 @@ def _dataset(home: Home, cid: CID) -> Shown:
     if len(shards) > _SHARDS:
         text.append(f"  and {len(shards) - _SHARDS} more (--json lists all)")
     if value["runs"]:
-        text += ["", "made by"] + [f"  run {run}" for run in home.runs(cid)]
+        text += ["", "made by"] + [f"  run {run}" for run in home.ledger.runs(cid)]
     return Shown(value, "\n".join(text))
 
 

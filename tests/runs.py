@@ -116,7 +116,7 @@ def sealed_row(home: Home, receipt: Receipt) -> RunRow:
     """A row of a run for a receipt that says what it likes, properly sealed by the home's key."""
     cid = receipt.save(home.store)
     seals.make(home, [cid])
-    sealed = home.sealed(cid)
+    sealed = home.ledger.sealed(cid)
     assert sealed is not None
     return RunRow(receipt.task, cid, sealed.seal, sealed.index, sealed.proof)
 

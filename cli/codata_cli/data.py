@@ -82,8 +82,8 @@ def add(
         with progress(json) as shown:
             added = run(opened, paths, where, format_=format_, schema=schema, options=options, progress=shown)
         if name:
-            opened.name(name, added.dataset)
-            opened.name(f"{name}.run", added.run)
+            opened.names.give(name, added.dataset)
+            opened.names.give(f"{name}.run", added.run)
         value = {
             "dataset": added.dataset,
             "rows": added.rows,
@@ -127,7 +127,7 @@ def ls(
             unixfs.list_entries(opened, out, ref)
             return
         rows: list[dict[str, Any]] = []
-        for name, root in opened.names().items():
+        for name, root in opened.names.all().items():
             held = opened.store.has(root)
             kind = kind_of(opened.store, root) if held else None
             manifest = Manifest.load(opened.store, root) if kind == Manifest.kind else None
@@ -156,7 +156,7 @@ def ls(
             ],
         )
         out.result(
-            {"names": rows, "runs": opened.runs()},
+            {"names": rows, "runs": opened.ledger.runs()},
             text if rows else "nothing has a name yet: codata add PATH --name NAME",
         )
 

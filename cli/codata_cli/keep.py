@@ -41,13 +41,13 @@ def name(
 
     with session(home, json, store) as (opened, out):
         if remove:
-            opened.unname(name_)
+            opened.names.forget(name_)
             out.result({"name": name_, "cid": None}, f"{name_} is forgotten")
         elif ref is None:
             raise UsageError("give a REF for the name, or --remove")
         else:
             root = opened.resolve(ref)
-            opened.name(name_, root)
+            opened.names.give(name_, root)
             out.result({"name": name_, "cid": root}, f"{name_} is {root}")
 
 

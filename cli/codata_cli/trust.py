@@ -42,7 +42,7 @@ def trust(
     """Let receipts of another executor count as done work. One's own always do."""
     with session(home, json) as (opened, out):
         if did is not None:
-            opened.distrust(did) if remove else opened.trust(did, note)
+            opened.trust.withdraw(did) if remove else opened.trust.give(did, note)
         rows = [{"did": d, "note": n} for d, n in opened.trusted().items()]
         out.result({"trusted": rows}, table(["did", "note"], [tuple(r.values()) for r in rows]))
 

@@ -48,7 +48,7 @@ def add_raw(
         )
     kept = keep(opened, Path(paths[0]), AddOptions(profile_of(profile), hidden=hidden))
     if name:
-        opened.name(name, kept.root)
+        opened.names.give(name, kept.root)
     value = {"root": kept.root, "bytes": kept.bytes, "new_bytes": kept.new_bytes}
     grown = "-" if kept.new_bytes is None else size(kept.new_bytes)
     out.result(value, lines({**value, "bytes": size(kept.bytes), "new_bytes": grown}))

@@ -135,10 +135,10 @@ def run(
         outputs = dict(result.outputs)
         first = next(iter(outputs.values()))
         if name:
-            opened.name(name, first)
-            opened.name(f"{name}.run", result.run)
+            opened.names.give(name, first)
+            opened.names.give(f"{name}.run", result.run)
             for extra, root in list(outputs.items())[1:]:
-                opened.name(f"{name}.{extra}", root)
+                opened.names.give(f"{name}.{extra}", root)
         for task in result.conflicts:
             note(f"warning: trusted executors disagree about task {task}; it was run again here")
         value = {

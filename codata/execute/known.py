@@ -30,7 +30,7 @@ class Cache:
     """
 
     def __init__(self, home: Home) -> None:
-        self._home, self._store = home, home.store
+        self._ledger, self._store = home.ledger, home.store
         self._me = home.identity.did
         self._trusted = set(home.trusted())
 
@@ -55,8 +55,8 @@ class Cache:
 
     def _receipts(self, task: CID) -> list[Known]:
         found: list[Known] = []
-        for cid, executor in self._home.receipts(task):
-            sealed = executor == self._me or self._home.sealed(cid) is not None
+        for cid, executor in self._ledger.receipts(task):
+            sealed = executor == self._me or self._ledger.sealed(cid) is not None
             if executor in self._trusted and sealed and self._store.has(cid):
                 found.append((cid, Receipt.load(self._store, cid)))
         return found

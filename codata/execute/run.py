@@ -89,12 +89,12 @@ def _publish(home: Home, job: Job, inputs: Mapping[str, CID], driven: Driven) ->
     cid = record.save(store)
     store.persist(roots_of(store, cid))
     home.keeper.pin(cid)
-    home.add_run(cid, driven.outputs.values())
+    home.ledger.add_run(cid, driven.outputs.values())
     return cid
 
 
 def _row(home: Home, task: CID, receipt: CID) -> RunRow:
-    sealed = home.sealed(receipt)
+    sealed = home.ledger.sealed(receipt)
     if sealed is None:
         raise TaskFailed(f"receipt {receipt} has no seal here", cid=receipt)
     return RunRow(task, receipt, sealed.seal, sealed.index, sealed.proof)

@@ -103,7 +103,7 @@ class Driver:
                 return
             receipt = Receipt.load(self._store, outcome.receipt)
             done[outcome.task] = (outcome.receipt, receipt)
-            self._home.record(receipt.task, outcome.receipt, receipt.executor, all_outputs(receipt))
+            self._home.ledger.record(receipt.task, outcome.receipt, receipt.executor, all_outputs(receipt))
             self._unsealed.append(outcome.receipt)
             if len(self._unsealed) >= seals.BATCH:
                 self._seal()
@@ -126,7 +126,7 @@ class Driver:
 
     def _mend_seals(self, known: Iterable[Known]) -> None:
         """Seal receipts of this home whose run was killed between their end and their seal."""
-        self._unsealed += [cid for cid, _ in known if self._home.sealed(cid) is None]
+        self._unsealed += [cid for cid, _ in known if self._home.ledger.sealed(cid) is None]
         self._seal()
 
     def _failure(self, name: str, failed: list[Outcome], tasks: dict[CID, Task]) -> CidStoreError:
@@ -177,7 +177,7 @@ class Driver:
 
     def _makers(self, refused: set[CID], cid: CID) -> Iterator[Maker]:
         """The tasks that are said to have made this, the word of trusted executors first."""
-        tasks = [t for t in self._home.makers(cid) if t not in refused and self._store.has(t)]
+        tasks = [t for t in self._home.ledger.makers(cid) if t not in refused and self._store.has(t)]
         for task in sorted(tasks, key=lambda t: not self._is_trusted(t)):
             try:
                 inputs = tuple(self._inputs([Task.load(self._store, task)]))
@@ -186,7 +186,7 @@ class Driver:
             yield Maker(task, inputs, (cid,))
 
     def _is_trusted(self, task: CID) -> bool:
-        return any(executor in self._trusted for _, executor in self._home.receipts(task))
+        return any(executor in self._trusted for _, executor in self._home.ledger.receipts(task))
 
     def _gave(self, maker: Maker) -> bool:
         return all(self._held(maker.outputs))

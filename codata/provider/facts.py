@@ -65,7 +65,7 @@ class Facts:
 
 def collect(home: Home) -> Facts:
     """The facts as they are now."""
-    names, runs = home.names(), home.runs()
+    names, runs = home.names.all(), home.ledger.runs()
     shown = [Named(name, cid, _about(home, cid)) for name, cid in list(names.items())[:MAX_NAMES]]
     latest = [facts for run in reversed(runs[-MAX_RUNS:]) if (facts := _run(home, run)) is not None]
     return Facts(tuple(shown), tuple(latest), len(names), len(runs))
@@ -89,7 +89,7 @@ def _run(home: Home, cid: CID) -> RunFacts | None:
     try:
         record = Run.load(home.store, cid)
         steps = tuple(call.step for call in Job.load(home.store, record.job).steps)
-        said = [Attestation.load(home.store, a) for a in home.attestations(cid)[:MAX_ATTESTATIONS]]
+        said = [Attestation.load(home.store, a) for a in home.ledger.attestations(cid)[:MAX_ATTESTATIONS]]
         covered = _covered(home, said)
     except CidStoreError:
         return None

@@ -196,7 +196,7 @@ class _Check:
         )
         attestation = replace(unsigned, signature=me.sign(CONTEXT, unsigned.claim())).save(store)
         store.persist([attestation])
-        self.home.add_attestation(self.run, attestation)
+        self.home.ledger.add_attestation(self.run, attestation)
         return Verification(word, tasks, checked, detects, attestation, verdicts, evidence)
 
 

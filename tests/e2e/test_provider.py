@@ -55,7 +55,7 @@ def _end(process: subprocess.Popen[str], by: signal.Signals) -> list[dict[str, A
 def test_it_serves_until_told_to_stop(tmp_path: Path) -> None:
     with Home(tmp_path) as home:
         root = home.store.put_file(b"a file of three blocks" * 120_000)
-        home.name("file", root)
+        home.names.give("file", root)
         did = home.identity.did
         with _serving(tmp_path) as (process, said):
             assert said["did"] == did

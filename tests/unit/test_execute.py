@@ -129,15 +129,15 @@ def test_receipts_count_from_whom_one_trusts(made: Made, tmp_path: Path) -> None
     with Home(tmp_path / "mine") as home:
         bring(home, car)
         assert check(home, made.run).exit_code == 0
-        assert [executor for _, executor in home.receipts(tasks[0])] == [did]
+        assert [executor for _, executor in home.ledger.receipts(tasks[0])] == [did]
         assert Cache(home).look(tasks).known == {}
-        home.trust(did)
+        home.trust.give(did)
         assert set(Cache(home).look(tasks).known) == set(tasks)
         done = do(home, made.job, {"data": made.dataset})
         assert (done.executed, done.outputs["output"]) == (0, made.output)
         assert Run.load(home.store, done.run).coordinator == home.identity.did
         assert check(home, done.run).exit_code == 0
-        home.distrust(did)
+        home.trust.withdraw(did)
         assert do(home, made.job, {"data": made.dataset}).reused == 0
 
 
@@ -150,8 +150,8 @@ def test_false_seals_in_a_car_are_no_evidence(made: Made, tmp_path: Path) -> Non
         task = next(record.entries(theirs.store)).task
     with Home(tmp_path / "mine") as home:
         bring(home, car)
-        assert home.receipts(task) == []
-        assert home.runs() == []
+        assert home.ledger.receipts(task) == []
+        assert home.ledger.runs() == []
 
 
 def test_a_conflict_is_reported_and_settled_here(made: Made, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_conflict_is_reported_and_settled_here(made: Made, tmp_path: Path) -> 
             false = do(liar, made.job, {"data": theirs.dataset}).run
         create(liar.store, false, tmp_path / "false.car")
         bring(home, tmp_path / "false.car")
-        home.trust(liar.identity.did)
+        home.trust.give(liar.identity.did)
         done = do(home, made.job, {"data": made.dataset})
     assert done.run == made.run  # what was done here stands
     assert len(done.conflicts) > 1

@@ -70,10 +70,10 @@ def test_what_is_left_out_is_counted() -> None:
 def test_the_page_of_a_home(provider: Running) -> None:
     home = provider.home
     manifest = Manifest.make(home.store, [], [ShardRef(SOME, 1_500, 10, bytes(32))] * 2).save(home.store)
-    home.name("numbers", manifest)
-    home.name("gone", CID.make(0x71, b"not here"))
-    home.name("broken", home.store.put(b"\xa1", 0x71))
-    home.name("file", home.store.put(b"some file"))
+    home.names.give("numbers", manifest)
+    home.names.give("gone", CID.make(0x71, b"not here"))
+    home.names.give("broken", home.store.put(b"\xa1", 0x71))
+    home.names.give("file", home.store.put(b"some file"))
     answer = provider.get("/")
     page = _parsed(answer.text)
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
@@ -100,7 +100,7 @@ def _attest(home: Home, run: CID, verifier: str, verdicts: dict[int, str]) -> No
     attestation = Attestation(
         verifier, run, "verified", 6, checked, {}, pages.put(home.store, values), SOME, bytes(64)
     )
-    home.add_attestation(run, attestation.save(home.store))
+    home.ledger.add_attestation(run, attestation.save(home.store))
 
 
 def test_coverage_adds_up_over_verifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_coverage_adds_up_over_verifiers(tmp_path: Path, monkeypatch: pytest.Mon
         job = Job(("data",), (call,), {"out": Ref("out", 0)}).save(home.store)
         rows = pages.put(home.store, [])
         run = Run(job, 1, {"data": SOME}, {"out": SOME}, rows, 6, "did:key:z", bytes(64)).save(home.store)
-        home.add_run(run, [SOME])
+        home.ledger.add_run(run, [SOME])
         assert collect(home).runs[0].covered == 0
         _attest(home, run, "did:key:zA", {1: "identical", 2: "equal", 3: "not checkable"})
         _attest(home, run, "did:key:zB", {2: "identical", 4: "different"})
@@ -123,6 +123,6 @@ def test_coverage_adds_up_over_verifiers(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_run_that_is_not_held_is_counted_alone(tmp_path: Path) -> None:
     with Home(tmp_path) as home:
-        home.add_run(CID.make(0x71, b"elsewhere"), [])
+        home.ledger.add_run(CID.make(0x71, b"elsewhere"), [])
         facts = collect(home)
     assert (facts.runs, facts.all_runs) == ((), 1)

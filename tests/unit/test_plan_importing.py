@@ -108,6 +108,6 @@ def test_a_malformed_file_is_named_and_what_was_kept_goes(tmp_path: Path) -> Non
     with Home(tmp_path / "home") as home, pytest.raises(MalformedInput, match=r"b\.jsonl:2"):
         add_file(home, good, bad)
     with Home(tmp_path / "home") as home:
-        assert home.names() == {}
-        assert home.runs() == []
+        assert home.names.all() == {}
+        assert home.ledger.runs() == []
         assert list(home.keeper.pins()) == []

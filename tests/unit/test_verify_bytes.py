@@ -136,8 +136,8 @@ def test_a_forged_attestation_is_nobodys_word(made: Made) -> None:
     with made.home() as home:
         honest = Attestation.load(home.store, check(home, made.run).attestation)
         forged = replace(honest, checked=honest.checked + 1)
-        home.add_attestation(made.run, forged.save(home.store))
-        home.add_attestation(made.output, honest.save(home.store))
+        home.ledger.add_attestation(made.run, forged.save(home.store))
+        home.ledger.add_attestation(made.output, honest.save(home.store))
         assert [w.record for w in attested(home, made.run)] == [honest]
         assert attested(home, made.output) == []  # it speaks of another run
 
