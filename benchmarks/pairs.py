@@ -173,6 +173,7 @@ def fresh(path: Path) -> Path:
 
 
 def copied(source: Path, target: Path) -> Path:
-    """A copy of a folder in place of what was at `target`."""
+    """A copy of a folder in place of what was at `target`, on the disk: no later fsync pays for it."""
     shutil.copytree(source, fresh(target), symlinks=True)
+    os.sync()
     return target

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import inputs, pairs
+from benchmarks import inputs, pairs, run
 
 KIB = 1 << 10
 
@@ -50,6 +50,15 @@ def test_a_benchmark_runs_and_names_what_it_measured(name: str, tmp_path: Path) 
 def test_what_modules_share_is_no_benchmark() -> None:
     assert set(TINY) <= set(benchmarks.names())
     assert not set(benchmarks.names()) & {"__main__", "inputs", "jobs", "pairs", "peers"}
+
+
+@pytest.mark.parametrize(("end", "name"), [f for functions in run.PARTS.values() for f in functions])
+def test_a_part_of_a_run_is_a_function_that_is_there(end: str, name: str) -> None:
+    """Else its time would silently be counted with the rest."""
+    root = Path(benchmarks.__file__).parent.parent
+    sources = [p for top in ("cid_store", "codata", "jobs") for p in (root / top).rglob(Path(end).name)]
+    texts = [p.read_text(encoding="utf-8") for p in sources if p.as_posix().endswith(end)]
+    assert any(f"def {name}(" in text for text in texts)
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
