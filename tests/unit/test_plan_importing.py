@@ -12,7 +12,7 @@ import pytest
 from cid_store.cid import CID
 from codata.errors import FalseClaim, MalformedInput
 from codata.home import Home
-from codata.plan import importing
+from codata.plan import import_ops, importing
 from codata.records import pages
 from codata.records.receipt import Output, Receipt
 from codata.records.run import Run, RunRow
@@ -40,7 +40,7 @@ def test_ranges_do_not_show_in_the_dataset(
     with Home(tmp_path / "whole") as home:
         whole = add_file(home, lines)
         assert steps(home, whole.run).count("import/scan") == 1
-    monkeypatch.setattr(importing, "RANGE", 5_000)
+    monkeypatch.setattr(import_ops, "RANGE", 5_000)
     monkeypatch.setattr(importing, "GROUP", 5_000)
     with Home(tmp_path / "ranges") as home:
         ranges = add_file(home, lines)
@@ -56,7 +56,7 @@ def test_a_column_that_widens_late_is_read_again_where_it_was_narrow(
     path.write_text("".join(f'{{"x": {i}}}\n' for i in range(400)) + '{"x": 0.5}\n')
     with Home(tmp_path / "whole") as home:
         whole = add_file(home, path)
-    monkeypatch.setattr(importing, "RANGE", 1_000)
+    monkeypatch.setattr(import_ops, "RANGE", 1_000)
     monkeypatch.setattr(importing, "GROUP", 1_000)
     with Home(tmp_path / "ranges") as home:
         ranges = add_file(home, path)
@@ -87,7 +87,7 @@ def test_an_appended_file_leaves_the_others_work_as_it_is(
 def test_a_list_of_ranges_that_is_none_is_a_false_claim(
     lines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "RANGE", 5_000)
+    monkeypatch.setattr(import_ops, "RANGE", 5_000)
     with Home(tmp_path / "home") as home:
         added = add_file(home, lines)
         for junk in ([1], ["a", "b"], [5, 1], [-1, 4], "text"):
