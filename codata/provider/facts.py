@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError
+from codata.attested import attested, coverage
 from codata.home import Home
-from codata.records import pages
-from codata.records.attestation import Attestation
 from codata.records.base import kind_of
 from codata.records.job import Job
 from codata.records.manifest import Manifest
@@ -18,9 +16,7 @@ from codata.records.run import Run
 
 MAX_NAMES: Final = 500
 MAX_RUNS: Final = 100
-MAX_ATTESTATIONS: Final = 20
-MAX_VERDICTS: Final = 20_000
-"""Verdicts of a run that are read for its coverage; of more, the largest attestation counts alone."""
+MAX_WORDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +39,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """A run. `covered`: tasks of `tasks` that any verifier ran again."""
+    """A run. `covered`: tasks of `tasks` that some verifier ran again and found right."""
 
     cid: CID
     steps: tuple[str, ...]
@@ -63,12 +59,26 @@ class Facts:
     all_runs: int
 
 
-def collect(home: Home) -> Facts:
-    """The facts as they are now."""
-    names, runs = home.names.all(), home.ledger.runs()
-    shown = [Named(name, cid, _about(home, cid)) for name, cid in list(names.items())[:MAX_NAMES]]
-    latest = [facts for run in reversed(runs[-MAX_RUNS:]) if (facts := _run(home, run)) is not None]
-    return Facts(tuple(shown), tuple(latest), len(names), len(runs))
+class Collector:
+    """The facts of a home. What was found of a run is kept: it changes with the words on it alone."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._known: dict[tuple[CID, ...], RunFacts] = {}
+
+    def collect(self) -> Facts:
+        """The facts as they are now."""
+        home = self._home
+        names, runs = home.names.all(), home.ledger.runs()
+        shown = [Named(name, cid, _about(home, cid)) for name, cid in list(names.items())[:MAX_NAMES]]
+        known: dict[tuple[CID, ...], RunFacts] = {}
+        for run in reversed(runs[-MAX_RUNS:]):
+            key = (run, *home.ledger.attestations(run))
+            facts = self._known.get(key) or _run(home, run)
+            if facts is not None:
+                known[key] = facts
+        self._known = known
+        return Facts(tuple(shown), tuple(known.values()), len(names), len(runs))
 
 
 def _about(home: Home, cid: CID) -> str:
@@ -76,7 +86,7 @@ def _about(home: Home, cid: CID) -> str:
         kind = kind_of(home.store, cid)
         if kind == Manifest.kind:
             manifest = Manifest.load(home.store, cid)
-            return f"dataset: {manifest.rows:,} rows, {manifest.count:,} shards, {manifest.size:,} bytes"
+            return f"dataset: rows {manifest.rows:,}, shards {manifest.count:,}, bytes {manifest.size:,}"
         return kind.partition("/")[0] if kind else "files"
     except BlockNotFound:
         return "not held here"
@@ -89,21 +99,9 @@ def _run(home: Home, cid: CID) -> RunFacts | None:
     try:
         record = Run.load(home.store, cid)
         steps = tuple(call.step for call in Job.load(home.store, record.job).steps)
-        said = [Attestation.load(home.store, a) for a in home.ledger.attestations(cid)[:MAX_ATTESTATIONS]]
-        covered = _covered(home, said)
+        said = [word.record for word in attested(home, cid)]
+        covered, _ = coverage(home, cid)
     except CidStoreError:
         return None
-    words = tuple(Word(a.verifier, a.verdict, a.checked) for a in said)
+    words = tuple(Word(a.verifier, a.verdict, a.checked) for a in said[:MAX_WORDS])
     return RunFacts(cid, steps, dict(record.outputs), record.count, min(covered, record.count), words)
-
-
-def _covered(home: Home, said: Sequence[Attestation]) -> int:
-    """How many distinct tasks were run again, by all verifiers together."""
-    if sum(a.checked for a in said) > MAX_VERDICTS:
-        return max(a.checked for a in said)
-    tasks: set[object] = set()
-    for attestation in said:
-        for value in pages.items(home.store, attestation.verdicts):
-            if isinstance(value, dict) and value.get("verdict") != "not checkable":
-                tasks.add(value.get("task"))
-    return len(tasks)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from codata.home import Home
-from codata.provider.facts import Facts, RunFacts, Word, collect
+from codata.provider.facts import Collector, Facts, RunFacts, Word
 
 _FRESH: Final = 5.0  # seconds that a page is sent again as it is: looking costs the same for one and for all
 _HEADERS: Final = {
@@ -36,7 +36,7 @@ class Page:
     """What serves `/`."""
 
     def __init__(self, home: Home, version: str, did: str) -> None:
-        self._home = home
+        self._collector = Collector(home)
         self._version = version
         self._did = did
         self._lock = threading.Lock()
@@ -50,7 +50,7 @@ class Page:
     def _current(self) -> str:
         with self._lock:
             if time.monotonic() - self._made >= _FRESH:
-                self._text = render(collect(self._home), self._version, self._did)
+                self._text = render(self._collector.collect(), self._version, self._did)
                 self._made = time.monotonic()
             return self._text
 
@@ -79,7 +79,7 @@ def _run_row(run: RunFacts) -> tuple[str, ...]:
     outputs = "<br>".join(f"{escape(name)} {_code(cid)}" for name, cid in run.outputs.items())
     covered = (
         f'<meter min="0" max="{max(run.tasks, 1)}" value="{run.covered}"></meter> '
-        f"{run.covered:,} of {run.tasks:,} tasks run again"
+        f"{run.covered:,} of {run.tasks:,} tasks run again and found right"
     )
     return (
         _code(run.cid),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cid_store.cid import CID, RAW
 from codata.home import Home
-from codata.provider.facts import Facts, Named, RunFacts, Word, collect
+from codata.identity import Identity
+from codata.provider.facts import Collector, Facts, Named, RunFacts, Word
 from codata.provider.page import render
 from codata.provider.settings import Settings
 from codata.records import pages
@@ -18,6 +21,7 @@ from codata.records.attestation import Attestation
 from codata.records.job import Job, Ref, StepCall
 from codata.records.manifest import Manifest, ShardRef
 from codata.records.run import Run
+from codata.verify.verify import CONTEXT
 from tests.unit.gateway_serving import Running, serving
 
 SOME = CID.make(RAW, b"some")
@@ -80,7 +84,7 @@ def test_the_page_of_a_home(provider: Running) -> None:
     for fact in (
         "numbers",
         manifest,
-        "3,000 rows, 2 shards",
+        "rows 3,000, shards 2",
         "not held here",
         "can't be read",
         home.identity.did,
@@ -94,35 +98,39 @@ def test_a_page_can_be_left_out(tmp_path: Path) -> None:
         assert running.get("/").status_code == 404
 
 
-def _attest(home: Home, run: CID, verifier: str, verdicts: dict[int, str]) -> None:
+def _attest(home: Home, run: CID, verdicts: dict[int, str], *, signed: bool = True) -> None:
     values = [{"task": CID.make(RAW, b"task %d" % n), "verdict": word} for n, word in verdicts.items()]
     checked = sum(word != "not checkable" for word in verdicts.values())
-    attestation = Attestation(
-        verifier, run, "verified", 6, checked, {}, pages.put(home.store, values), SOME, bytes(64)
+    verifier = Identity.of(Ed25519PrivateKey.generate())
+    word = Attestation(
+        verifier.did, run, "verified", 6, checked, {}, pages.put(home.store, values), SOME, bytes(64)
     )
-    home.ledger.add_attestation(run, attestation.save(home.store))
+    if signed:
+        word = replace(word, signature=verifier.sign(CONTEXT, word.claim()))
+    home.ledger.add_attestation(run, word.save(home.store))
 
 
-def test_coverage_adds_up_over_verifiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coverage_adds_up_over_verifiers_who_signed(tmp_path: Path) -> None:
     with Home(tmp_path) as home:
         call = StepCall("text.normalize", 1, {}, {"table": Ref("data")})
         job = Job(("data",), (call,), {"out": Ref("out", 0)}).save(home.store)
         rows = pages.put(home.store, [])
         run = Run(job, 1, {"data": SOME}, {"out": SOME}, rows, 6, "did:key:z", bytes(64)).save(home.store)
         home.ledger.add_run(run, [SOME])
-        assert collect(home).runs[0].covered == 0
-        _attest(home, run, "did:key:zA", {1: "identical", 2: "equal", 3: "not checkable"})
-        _attest(home, run, "did:key:zB", {2: "identical", 4: "different"})
-        (facts,) = collect(home).runs
-        assert (facts.covered, facts.tasks, facts.steps) == (3, 6, ("text.normalize",))
-        assert {word.checked for word in facts.words} == {2}
-        assert "3 of 6 tasks run again" in render(collect(home), "1", "did:key:z")
-        monkeypatch.setattr("codata.provider.facts.MAX_VERDICTS", 3)
-        assert collect(home).runs[0].covered == 2
+        collector = Collector(home)
+        assert collector.collect().runs[0].covered == 0
+        _attest(home, run, {1: "identical", 2: "equal", 3: "not checkable"})
+        _attest(home, run, {2: "identical", 4: "different"})
+        _attest(home, run, {5: "identical"}, signed=False)
+        (facts,) = collector.collect().runs
+        assert (facts.covered, facts.tasks, facts.steps) == (2, 6, ("text.normalize",))
+        assert [word.checked for word in facts.words] == [2, 2]
+        assert "2 of 6 tasks run again" in render(collector.collect(), "1", "did:key:z")
+        assert collector.collect().runs[0] is facts
 
 
 def test_a_run_that_is_not_held_is_counted_alone(tmp_path: Path) -> None:
     with Home(tmp_path) as home:
         home.ledger.add_run(CID.make(0x71, b"elsewhere"), [])
-        facts = collect(home)
+        facts = Collector(home).collect()
     assert (facts.runs, facts.all_runs) == ((), 1)
