@@ -57,17 +57,14 @@ def _row(opened: Home, name: str, root: CID) -> dict[str, Any]:
     from codata.records.base import kind_of
     from codata.records.manifest import Manifest
 
-    held = opened.store.has(root)
-    kind = kind_of(opened.store, root) if held else None
+    if not opened.store.has(root):
+        return {"name": name, "cid": root, "kind": "missing", "rows": None, "bytes": None}
+    kind = kind_of(opened.store, root)
     manifest = Manifest.load(opened.store, root) if kind == Manifest.kind else None
-    if kind:
-        shown = _KINDS.get(kind, kind)
-    else:
-        shown = _plain_kind(opened, root) if held else "missing"
     return {
         "name": name,
         "cid": root,
-        "kind": shown,
+        "kind": _KINDS.get(kind, kind) if kind else _plain_kind(opened, root),
         "rows": manifest.rows if manifest else None,
         "bytes": manifest.size if manifest else None,
     }
