@@ -50,9 +50,9 @@ class FileReader(ABC):
         for at in range(offset, stop, _PIECE):
             yield self.read(at, min(_PIECE, stop - at))
 
-    def view(self) -> memoryview:
-        """The whole content, read-only."""
-        return memoryview(self.read())
+    def view(self, offset: int = 0, length: int | None = None) -> memoryview:
+        """`length` bytes from `offset`, by default all, read-only; only these are proven."""
+        return memoryview(self.read(offset, length))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,12 @@ class DagReader(FileReader):
             if piece:
                 yield piece
 
-    def view(self) -> memoryview:
-        """The whole content; that of a single block without a copy."""
+    def view(self, offset: int = 0, length: int | None = None) -> memoryview:
+        """As in the base; of a single block without a copy."""
         if self._root.node.links:
-            return memoryview(self.read())
-        return memoryview(self._root.node.data.data).toreadonly()
+            return super().view(offset, length)
+        stop = None if length is None else offset + length
+        return memoryview(self._root.node.data.data).toreadonly()[offset:stop]
 
     def blocks(
         self, offset: int = 0, length: int | None = None

@@ -29,8 +29,8 @@ class Source(Protocol):
     def read(self, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`, fewer at the end of the file."""
 
-    def view(self) -> memoryview:
-        """All bytes, not copied where that can be helped."""
+    def view(self, offset: int = 0, length: int | None = None) -> memoryview:
+        """`length` bytes from `offset`, by default all, not copied where that can be helped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Memory:
         """`length` bytes from `offset`, fewer at the end."""
         return self.data[offset : offset + length]
 
-    def view(self) -> memoryview:
-        """All bytes."""
-        return memoryview(self.data)
+    def view(self, offset: int = 0, length: int | None = None) -> memoryview:
+        """`length` bytes from `offset`, by default all."""
+        return memoryview(self.data)[offset : None if length is None else offset + length]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final, Literal
 
 import numpy as np
@@ -34,17 +34,17 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole records of a file, without byte order mark; `_before` is what precedes them, or its line ends."""
+    """Whole records of a file, without byte order mark; `_before` gives what precedes them, or their lines."""
 
     data: memoryview
     at_start: bool
     file: str
-    _before: memoryview | int
+    _before: Callable[[], memoryview] | int
 
     @cached_property
     def lead(self) -> int:
         """Line ends before this piece. Counted only when a message needs it."""
-        return self._before if isinstance(self._before, int) else count_lines(self._before)
+        return self._before if isinstance(self._before, int) else count_lines(self._before())
 
     @cached_property
     def lines(self) -> int:
@@ -148,10 +148,9 @@ def pieces(
     """
     codec = compression(source.read(0, 4))
     if codec is None:
-        view = source.view()
-        found: Iterator[Piece] = iter(
-            [_piece(view[range_.start : range_.end], range_.start == 0, options.name, view[: range_.start])]
-        )
+        data = source.view(range_.start, range_.end - range_.start)
+        before = partial(source.view, 0, range_.start)
+        found: Iterator[Piece] = iter([_piece(data, range_.start == 0, options.name, before)])
     else:
         found = _stream(source, codec, options.name, boundary)
     for piece in found:
@@ -187,7 +186,7 @@ def _stream(
             return
 
 
-def _piece(data: memoryview, at_start: bool, file: str, before: memoryview | int) -> Piece:
+def _piece(data: memoryview, at_start: bool, file: str, before: Callable[[], memoryview] | int) -> Piece:
     if at_start and bytes(data[:3]) == _BOM:
         data = data[3:]
     return Piece(data, at_start, file, before)

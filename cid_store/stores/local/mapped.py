@@ -82,16 +82,19 @@ class MappedReader(FileReader):
             yield view[offset:end]
             offset = end
 
-    def view(self) -> memoryview:
-        """The whole content, proven; unproven chunks are hashed on all cores."""
+    def view(self, offset: int = 0, length: int | None = None) -> memoryview:
+        """A part of the map itself, by default all of it; unproven chunks are hashed on all cores."""
+        stop = self.size if length is None else min(self.size, offset + length)
+        first, last = offset // CHUNK, -(-stop // CHUNK)
         view = memoryview(self._map)
-        if not any(self._proven):
-            for number, (digest, _) in enumerate(hash_blocks(view, CHUNK)):
+        if not any(self._proven[first:last]):
+            for number, (digest, _) in enumerate(
+                hash_blocks(view[first * CHUNK : last * CHUNK], CHUNK), first
+            ):
                 self._compare(number, digest)
-        for number, known in enumerate(self._proven):
-            if not known:
-                self._prove(number)
-        return view
+        for number in range(first, last):
+            self._prove(number)
+        return view[offset:stop]
 
     def _prove(self, number: int) -> None:
         if not self._proven[number]:
