@@ -7,7 +7,6 @@ reported as stored is lost, whoever is killed and whatever runs at once.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,31 +23,18 @@ from cid_store.stores.local import entries
 from cid_store.stores.local import pins as pin_files
 from cid_store.stores.local.check import check
 from cid_store.stores.local.collect import collect
+from cid_store.stores.local.current import Current
 from cid_store.stores.local.entries import Place
-from cid_store.stores.local.files import CHUNK, SMALL, Outline, head_of, outline_buffer, recognise, take
-from cid_store.stores.local.folder import Folder, named_errors, read_all, write_all
-from cid_store.stores.local.locks import locked, temp_file
+from cid_store.stores.local.files import CHUNK, SMALL, head_of
+from cid_store.stores.local.folder import Folder, named_errors, read_all
+from cid_store.stores.local.intake import take_buffer, take_stream
+from cid_store.stores.local.locks import locked
 from cid_store.stores.local.mapped import MappedReader, leaves_of
 from cid_store.stores.local.process import Process, durable
 from cid_store.stores.local.report import CheckReport
 from cid_store.unixfs import FileReader
 
 _LOOKS: Final = 5  # how often a block is looked up again that `gc` moved between look and read
-
-_inherited: list[Process] = []
-"""Of the parent, in a forked child: neither used nor closed, which would disturb the parent's locks."""
-
-
-_opening = threading.Lock()
-
-
-def _unlock() -> None:
-    """In a forked child: the lock may have been taken by a thread of the parent, which is not here."""
-    global _opening
-    _opening = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_unlock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +58,7 @@ class LocalStore(Store, Keeper):
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = True) -> None:
         self.folder = Folder(Path(path).absolute())
-        self.fsync = fsync
-        self.bytes_stored = 0
-        """Bytes that came new to the disk through this object: none for what was held already."""
-        self._process: Process | None = None
+        self._current = Current(self.folder, fsync=fsync)
         with self._errors("opening the store"):
             self.folder.prepare()
 
@@ -96,25 +79,25 @@ class LocalStore(Store, Keeper):
     def __str__(self) -> str:
         return f"the store at {self.folder.root}"
 
+    @property
+    def fsync(self) -> bool:
+        """Whether all that is put survives a power failure at once, and not only when it is `persist`ed."""
+        return self._current.fsync
+
+    @property
+    def bytes_stored(self) -> int:
+        """Bytes that came new to the disk through this object: none for what was held already."""
+        return self._current.stored
+
     def __reduce__(self) -> tuple[object, ...]:
         return _reopen, (str(self.folder.root), self.fsync)
 
     def close(self) -> None:
         """Close the index and end the hold."""
-        if self._process is not None and self._process.pid == os.getpid():
-            self._process.close()
-        self._process = None
+        self._current.close()
 
     def _here(self) -> Process:
-        process = self._process
-        if process is None or process.pid != os.getpid():
-            if process is not None:
-                _inherited.append(process)
-            with _opening:
-                if self._process is None or self._process.pid != os.getpid():
-                    self._process = Process(self.folder, fsync=self.fsync)
-                process = self._process
-        return process
+        return self._current.process()
 
     @contextmanager
     def _errors(self, doing: str) -> Iterator[None]:
@@ -155,7 +138,7 @@ class LocalStore(Store, Keeper):
 
     def _write(self, blocks: Sequence[Block]) -> None:
         with self._errors("storing blocks"):
-            self.bytes_stored += self._here().commit(blocks) or 0
+            self._current.commit(blocks)
 
     def _has(self, cids: Sequence[CID]) -> list[bool]:
         keys = [cid.multihash for cid in cids]
@@ -193,47 +176,20 @@ class LocalStore(Store, Keeper):
         if isinstance(source, str | os.PathLike):
             with open_source(source) as f:
                 return self._put_stream(f)
-        return (
-            self._put_stream(source) if is_stream(source) else self._put_buffer(memoryview(source).cast("B"))
-        )
+        if is_stream(source):
+            return self._put_stream(source)
+        view = memoryview(source).cast("B")
+        if len(view) < SMALL:
+            return self.put(view)
+        with self._errors("storing a file"):
+            return take_buffer(self._current, view)
 
     def _put_stream(self, source: BinaryIO) -> CID:
         head = head_of(source)
         if len(head) < SMALL:
             return self.put(head)
         with self._errors("storing a file"):
-            known = recognise(source, head, self._holds)
-            if known and self._keep_known(known):
-                return known.root
-            with temp_file(self.folder) as (fd, path):
-                return self._keep(take(source, head, fd), fd, path)
-
-    def _put_buffer(self, view: memoryview) -> CID:
-        if len(view) < SMALL:
-            return self.put(view)
-        file = outline_buffer(view)
-        with self._errors("storing a file"):
-            if self._keep_known(file):
-                return file.root
-            with temp_file(self.folder) as (fd, path):
-                write_all(fd, view, 0)
-                return self._keep(file, fd, path)
-
-    def _holds(self, key: bytes) -> bool:
-        with self._here().index.reading() as db:
-            return bool(entries.held(db, [key]))
-
-    def _keep_known(self, file: Outline) -> bool:
-        """Keep a file whose bytes are here already; False if they are not."""
-        added = self._here().commit(file.nodes, file)
-        self.bytes_stored += added or 0
-        return added is not None
-
-    def _keep(self, file: Outline, fd: int, path: Path) -> CID:
-        if self.fsync:
-            os.fsync(fd)
-        self.bytes_stored += self._here().commit(file.nodes, file, path) or 0
-        return file.root
+            return take_stream(self._current, source, head)
 
     def open_file(self, root: CID) -> FileReader:
         """A reader; over a map where the file was put whole. Raises `BlockNotFound`, `CorruptBlock`."""
@@ -255,9 +211,9 @@ class LocalStore(Store, Keeper):
 
     def relax(self) -> None:
         """Write without fsync until `persist`. Raises `UsageError` once the store has been used."""
-        if self._process is not None:
+        if self._current.used:
             raise UsageError("a store is relaxed before it is used", next_step="relax it right after opening")
-        self.fsync = False
+        self._current.fsync = False
 
     def persist(self, cids: Iterable[CID]) -> None:
         """Make blocks, and files whose root they are, survive a power failure. Raises `BlockNotFound`."""
