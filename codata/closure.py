@@ -7,11 +7,14 @@ outputs; the tables between its stages can be made again and are not kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from cid_store import Store
-from cid_store.cid import CID, DAG_CBOR, DAG_JSON, DAG_PB
+from cid_store.cid import CID, DAG_CBOR, DAG_JSON, DAG_PB, RAW
 from cid_store.codecs import by_code
+from cid_store.errors import BlockNotFound, CorruptBlock, DecodeError, LimitExceeded, UnsupportedCodec
 from codata.records import pages
 from codata.records.attestation import Attestation
 from codata.records.base import kind_of
@@ -24,17 +27,51 @@ from codata.records.source import Source
 from codata.records.task import Task
 
 PAGE: Final = "page/1"
+_ASKED: Final = 1000
+"""Blocks that a store is asked about at once."""
 
 
 def closure(store: Store, roots: Iterable[CID]) -> Iterator[CID]:
-    """Every block that belongs to `roots`, each once, roots first. Raises `BlockNotFound` for one that is
-    missing."""
+    """Every block that belongs to `roots`, each once, roots first.
+
+    Raises `BlockNotFound` for one that must be read and is missing; leaves are named without being read.
+    """
     seen: set[bytes] = set()
     for root in roots:
         for cid in _of(store, root):
             if cid.multihash not in seen:
                 seen.add(cid.multihash)
                 yield cid
+
+
+def whole(store: Store, root: CID) -> int:
+    """How many blocks belong to `root`, each of which is held; raises `BlockNotFound` for one that is not."""
+    count = 0
+    belonging = closure(store, [root])
+    while batch := list(islice(belonging, _ASKED)):
+        for cid, held in zip(batch, store.has_many(batch), strict=True):
+            if not held:
+                raise BlockNotFound(f"block {cid} of {root} is not in {store}", cid=cid)
+        count += len(batch)
+    return count
+
+
+def reachable(store: Store, root: CID) -> Iterator[CID]:
+    """Every block below `root` by any link, held or not; what can't be read ends its own branch alone.
+
+    More than `closure` gives, and it needs nothing to be whole: what is left of a damaged root.
+    """
+    stack = [root]
+    seen: set[CID] = set()
+    while stack:
+        cid = stack.pop()
+        if cid in seen:
+            continue
+        seen.add(cid)
+        yield cid
+        with suppress(BlockNotFound, CorruptBlock, DecodeError, LimitExceeded, UnsupportedCodec):
+            if cid.codec != RAW:
+                stack.extend(reversed(list(by_code(cid.codec).links(store.get(cid)))))
 
 
 def _of(store: Store, root: CID) -> Iterator[CID]:

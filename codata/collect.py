@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from typing import Final
 
 from cid_store.cid import CID
-from cid_store.errors import BlockNotFound, UsageError
+from cid_store.errors import (
+    BlockNotFound,
+    CorruptBlock,
+    DecodeError,
+    LimitExceeded,
+    UnsupportedCodec,
+    UsageError,
+)
 from cid_store.pins import GcReport
 from cid_store.stores.local import LocalStore
-from codata.closure import closure
+from codata.closure import closure, reachable
 from codata.home import Home
+
+_BROKEN: Final = (BlockNotFound, CorruptBlock, DecodeError, LimitExceeded, UnsupportedCodec)
 
 
 def collect(home: Home, *, dry_run: bool = False) -> GcReport:
@@ -22,11 +31,12 @@ def _kept(home: Home) -> Iterator[CID]:
     roots = {pin.cid for pin in home.keeper.pins()} | set(home.names.all().values())
     roots |= {a for root in list(roots) for a in home.ledger.attestations(root)}
     for root in sorted(roots):
-        # A pin may wait for blocks that are still to come, and a part of it may be damaged: what is here of
-        # it stays.
-        kept = closure(home.store, [root])
-        with suppress(BlockNotFound):
-            yield from kept
+        try:
+            yield from closure(home.store, [root])
+        except _BROKEN:
+            # A pin may wait for blocks that are still to come, and a part of it may be damaged or be no
+            # record at all: whatever is here of it stays.
+            yield from reachable(home.store, root)
 
 
 def local(home: Home) -> LocalStore:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from cid_store.errors import UsageError
 from codata import identity
-from codata.errors import UnknownName
+from codata.errors import FalseClaim, UnknownName
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS trust (did TEXT PRIMARY KEY, note TEXT NOT NULL, at INTEGER NOT NULL);
@@ -20,8 +21,11 @@ class Trust:
         db.executescript(_SCHEMA)
 
     def give(self, did: str, note: str = "") -> None:
-        """Let receipts of this DID count as done work; raises `FalseClaim` where it is no did:key."""
-        identity.public_key(did)
+        """Let receipts of this DID count as done work; raises `UsageError` where it is no did:key."""
+        try:
+            identity.public_key(did)
+        except FalseClaim as e:
+            raise UsageError(e.message, next_step="write it as did:key:z6Mk…") from None
         self._db.execute("INSERT OR REPLACE INTO trust VALUES (?, ?, strftime('%s'))", (did, note))
 
     def withdraw(self, did: str) -> None:

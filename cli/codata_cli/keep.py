@@ -62,7 +62,7 @@ def pin(
     json: JsonOption = False,
 ) -> None:
     """Keep a root and all that belongs to it, whatever `gc` does: here, or in another store."""
-    from codata.closure import closure
+    from codata.closure import whole
     from codata_cli.sending import send
 
     with session(home, json, store) as (opened, out):
@@ -73,7 +73,7 @@ def pin(
         if to is not None:
             send(opened, out, root, to)
             return
-        blocks = sum(1 for _ in closure(opened.store, [root]))
+        blocks = whole(opened.store, root)
         opened.keeper.pin(root)
         out.result({"root": root, "blocks": blocks}, f"pinned {root}: {blocks} blocks")
 
