@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +22,26 @@ class Output:
     def result(self, value: Mapping[str, Any], text: str | None = None) -> None:
         """The command's result: `value` as JSON, or `text` (default: `value` as lines) for people."""
         if self.json:
-            write(json.dumps(value, ensure_ascii=False, default=str))
+            write(json.dumps(_plain(value), default=str))
         else:
             write(text if text is not None else lines(value))
 
 
+def _plain(value: Any) -> Any:
+    """What JSON can hold: bytes as base64, as in exported JSON Lines; NaN and infinities as strings."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+
+
 def write(text: str) -> None:
-    """A line on stdout."""
-    sys.stdout.write(text + "\n")
+    """A line on stdout; what its encoding lacks is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def note(text: str) -> None:
@@ -78,7 +92,7 @@ def error(e: CidStoreError, *, as_json: bool) -> None:
     """An error, with what to do next."""
     if as_json:
         value = {"kind": e.kind, "message": e.message, "cid": e.cid, "next": e.next_step or None}
-        write(json.dumps({"error": value}, ensure_ascii=False))
+        write(json.dumps({"error": value}))
     else:
         note(f"error: {e.message}")
         if e.next_step:
