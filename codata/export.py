@@ -51,7 +51,7 @@ def export(dataset: Dataset, dest: Path, format_: str | None = None, *, force: b
                 write(table)
                 rows += table.num_rows
         fresh.replace(dest)
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as e:
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid, OverflowError) as e:
         raise UsageError(
             f"{name} can't hold this dataset: {e}",
             next_step="choose parquet, or drop columns with the step `select`",
@@ -76,7 +76,16 @@ def _arrow(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
 @contextmanager
 def _csv(f: BufferedWriter, schema: pa.Schema) -> Iterator[Write]:
     with pyarrow.csv.CSVWriter(f, schema) as writer:
-        yield writer.write_table
+
+        def write(table: pa.Table) -> None:
+            if table.num_columns == 1 and table.column(0).null_count:
+                raise UsageError(
+                    "csv can't hold a null in an only column: readers skip the empty line",
+                    next_step="choose parquet, arrow or jsonl",
+                )
+            writer.write_table(table)
+
+        yield write
 
 
 @contextmanager
