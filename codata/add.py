@@ -13,8 +13,8 @@ from cid_store.errors import CidStoreError
 from cid_store.store import BATCH_BLOCKS, Store
 from cid_store.stores.local import LocalStore
 from codata.execute.executors import Executor
+from codata.execute.progress import Progress, Quiet
 from codata.execute.run import run
-from codata.execute.stages import Progress
 from codata.home import Home
 from codata.ingest.discover import discover
 from codata.ingest.schema_file import load as load_schema
@@ -57,7 +57,9 @@ def add(
     files = discover(list(paths), format_)
     store = home.store
     before = _held(store)
-    roots = _put_files(store, [file.path for file in files])
+    progress = progress or Quiet()
+    progress.stage("keep source files", len(files), 0)
+    roots = _put_files(store, [file.path for file in files], progress)
     kept = [SourceFile(f.relative, root, f.size) for f, root in zip(files, roots, strict=True)]
     source = Source.make(store, kept).save(store)
     job = import_job(files[0].format, params)
@@ -75,10 +77,11 @@ def _held(store: Store) -> int:
     return store.stats().bytes if isinstance(store, LocalStore) else 0
 
 
-def _put_files(store: Store, paths: Sequence[Path]) -> Iterator[CID]:
+def _put_files(store: Store, paths: Sequence[Path], progress: Progress) -> Iterator[CID]:
     """Keep files; small ones many at a time, each of which is one raw block."""
     batch: list[Block] = []
     for path in paths:
+        progress.advance()
         if path.stat().st_size > SMALL:
             yield store.put_file(path)
             continue

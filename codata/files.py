@@ -23,11 +23,12 @@ class Kept:
 
 
 def keep(home: Home, path: Path, options: AddOptions) -> Kept:
-    """Keep a file or folder; what is returned is durable. Raises what `add_tree` raises."""
+    """Keep a file or folder: durable and pinned when this returns. Raises what `add_tree` raises."""
     store = home.store
     before = _held(store)
     built = add_tree(store, path, options)
     store.persist(closure(store, [built.cid]))
+    home.keeper.pin(built.cid)
     after = _held(store)
     grown = None if before is None or after is None else max(0, after - before)
     return Kept(built.cid, built.size, grown)

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codata.execute.stages import Progress
-    from codata.records.receipt import Receipt
+    from codata.execute.progress import Progress
 
 _EVERY = 0.1  # seconds between two drawings
 
@@ -18,7 +17,7 @@ _EVERY = 0.1  # seconds between two drawings
 @contextmanager
 def progress(json: bool) -> Iterator[Progress]:
     """A bar where a person watches; silence otherwise."""
-    from codata.execute.stages import Quiet
+    from codata.execute.progress import Quiet
 
     shown: Progress = Bar() if sys.stderr.isatty() and not json else Quiet()
     try:
@@ -28,7 +27,7 @@ def progress(json: bool) -> Iterator[Progress]:
 
 
 class Bar:
-    """One line a stage: how many tasks have ended, rows and bytes so far."""
+    """One line a stage: how many tasks have ended, and how many need not run."""
 
     def __init__(self) -> None:
         self._name, self._tasks, self._done, self._reused = "", 0, 0, 0
@@ -41,7 +40,7 @@ class Bar:
         self._began = time.monotonic()
         self._draw()
 
-    def task(self, receipt: Receipt) -> None:
+    def advance(self) -> None:
         """One more task has ended."""
         self._done += 1
         if self._done == self._tasks or time.monotonic() - self._drawn > _EVERY:

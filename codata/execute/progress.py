@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from codata.records.receipt import Receipt
-
 
 class Progress(Protocol):
     """Told what happens, for a person to see."""
@@ -13,8 +11,8 @@ class Progress(Protocol):
     def stage(self, name: str, tasks: int, reused: int) -> None:
         """A stage begins: how many tasks it has, and how many of them need not run."""
 
-    def task(self, receipt: Receipt) -> None:
-        """A task has ended."""
+    def advance(self) -> None:
+        """One of the stage's tasks has ended."""
 
     def close(self) -> None:
         """Nothing more happens."""
@@ -26,7 +24,7 @@ class Quiet:
     def stage(self, name: str, tasks: int, reused: int) -> None:
         """Say nothing."""
 
-    def task(self, receipt: Receipt) -> None:
+    def advance(self) -> None:
         """Say nothing."""
 
     def close(self) -> None:

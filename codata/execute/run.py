@@ -11,7 +11,8 @@ from cid_store.cid import CID
 from codata.closure import roots_of
 from codata.errors import TaskFailed
 from codata.execute.executors import Executor
-from codata.execute.stages import Driven, Driver, Progress, Quiet
+from codata.execute.progress import Progress, Quiet
+from codata.execute.stages import Driven, Driver
 from codata.home import Home
 from codata.plan.plan import plan
 from codata.plan.stage import PLANNER_VERSION, Planner

@@ -14,7 +14,7 @@ from codata.errors import TaskFailed
 from codata.execute.derive import Maker, derive
 from codata.execute.executors import Executor
 from codata.execute.known import BATCH, Cache, Known, all_outputs
-from codata.execute.progress import Progress, Quiet
+from codata.execute.progress import Progress
 from codata.execute.worker import Outcome
 from codata.home import Home
 from codata.plan.plan import Plan
@@ -22,8 +22,6 @@ from codata.plan.stage import Stage
 from codata.records.receipt import Receipt
 from codata.records.run import MAX_TASKS
 from codata.records.task import Task
-
-__all__ = ["Driven", "Driver", "Progress", "Quiet"]
 
 
 @dataclass
@@ -107,7 +105,7 @@ class Driver:
             self._unsealed.append(outcome.receipt)
             if len(self._unsealed) >= seals.BATCH:
                 self._seal()
-            self._progress.task(receipt)
+            self._progress.advance()
 
         cids = [task.save(self._store) for task in tasks]
         try:

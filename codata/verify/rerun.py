@@ -144,8 +144,7 @@ class Rerunner:
         def report(outcome: Outcome) -> None:
             verdict = self._judge(self._rows[outcome.task], outcome)
             self._verdicts[outcome.task] = verdict
-            if verdict.receipt:
-                self._progress.task(Receipt.load(self._store, verdict.receipt))
+            self._progress.advance()
 
         if tasks:
             self._executor.run(tasks, self._url, self._did, report)
