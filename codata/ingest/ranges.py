@@ -34,7 +34,7 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Piece:
-    """Whole records of a file, without byte order mark; `_before` gives what precedes them, or their lines."""
+    """Whole records of a file, without byte order mark. `_before`: what precedes them, or how many lines."""
 
     data: memoryview
     at_start: bool
