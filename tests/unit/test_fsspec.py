@@ -25,6 +25,7 @@ from cid_store.store import Store
 from cid_store.stores.local import LocalStore
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import sample
+from tests.stores import CountingStore
 
 MIB = 1024 * 1024
 BIG = sample(5 * MIB + 3)
@@ -61,18 +62,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
 def fs(kept: Kept) -> IPFSFileSystem:
     found: IPFSFileSystem = fsspec.filesystem("ipfs", **kept.options)
     return found
-
-
-class Counting(MemoryStore):
-    """Counts the blocks that are read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.read: list[CID] = []
-
-    def _read(self, cid: CID) -> bytes:
-        self.read.append(cid)
-        return super()._read(cid)
 
 
 # -- the file system --
@@ -137,12 +126,12 @@ def test_copying_out(fs: IPFSFileSystem, kept: Kept, tmp_path: Path) -> None:
 
 
 def test_only_the_blocks_of_a_range_are_fetched() -> None:
-    store = Counting()
+    store = CountingStore()
     root = store.put_file(BIG)
     fs = IPFSFileSystem(store=store, skip_instance_cache=True)
-    store.read.clear()
+    store.reads.clear()
     assert fs.cat_file(root, 3 * MIB + 5, 3 * MIB + 9) == BIG[3 * MIB + 5 : 3 * MIB + 9]
-    assert len(set(store.read)) == 2
+    assert len(set(store.reads)) == 2
 
 
 def test_what_is_not_there(fs: IPFSFileSystem, kept: Kept) -> None:

@@ -19,6 +19,7 @@ from cid_store.stores.memory import MemoryStore
 from cid_store.testing import StoreContract, sample
 from cid_store.walk import walk
 from tests.gateway_server import Answer, TestGateway, Twist, car_of, gateway_server
+from tests.stores import spoil
 
 QUICK = Limits(connect=5, read=0.5, rounds=3, pause=0.01)
 MIB = 1024 * 1024
@@ -50,8 +51,7 @@ class TestGatewayStore(StoreContract):
     def corrupt(self, store: Store, cid: CID) -> None:
         assert isinstance(store, WrittenBehind)
         assert isinstance(store.behind, MemoryStore)
-        named, data = store.behind._blocks[cid.multihash]
-        store.behind._blocks[cid.multihash] = named, bytes([data[0] ^ 1]) + data[1:]
+        spoil(store.behind, cid)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from cid_store.cid import CID
 from cid_store.store import Store
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import KeeperContract, StoreContract
+from tests.stores import spoil
 
 
 class TestMemoryStore(StoreContract, KeeperContract):
@@ -14,6 +15,4 @@ class TestMemoryStore(StoreContract, KeeperContract):
         return MemoryStore()
 
     def corrupt(self, store: Store, cid: CID) -> None:
-        assert isinstance(store, MemoryStore)
-        named, data = store._blocks[cid.multihash]
-        store._blocks[cid.multihash] = named, bytes([data[0] ^ 1]) + data[1:]
+        spoil(store, cid)

@@ -16,6 +16,7 @@ from cid_store.stores.memory import MemoryStore
 from cid_store.stores.overlay import OverlayStore
 from cid_store.stores.tiered import DEFAULT_LIMIT, TieredStore, tiered_url
 from cid_store.testing import StoreContract, numbered, sample
+from tests.stores import CountingStore, spoil
 
 KIB = 1024
 
@@ -32,26 +33,8 @@ class TestTieredStore(StoreContract):
             spoil(store.front, cid)
 
 
-def spoil(store: Store, cid: CID) -> None:
-    assert isinstance(store, MemoryStore)
-    named, data = store._blocks[cid.multihash]
-    store._blocks[cid.multihash] = named, bytes([data[0] ^ 1]) + data[1:]
-
-
-class Counting(MemoryStore):
-    """Counts what is read of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reads: list[CID] = []
-
-    def _read(self, cid: CID) -> bytes:
-        self.reads.append(cid)
-        return super()._read(cid)
-
-
-def filled(count: int, size: int = KIB) -> tuple[Counting, list[CID]]:
-    back = Counting()
+def filled(count: int, size: int = KIB) -> tuple[CountingStore, list[CID]]:
+    back = CountingStore()
     return back, [back.put(sample(size, str(i))) for i in range(count)]
 
 

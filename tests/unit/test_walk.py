@@ -1,48 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import pytest
 
-from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR, DAG_PB, RAW
 from cid_store.codecs import dag_cbor
 from cid_store.errors import BlockNotFound, DecodeError, UnsupportedCodec
 from cid_store.store import Store
 from cid_store.walk import links_of, walk
-
-
-class DictStore(Store):
-    """The least that is a store; counts what it is asked for."""
-
-    def __init__(self) -> None:
-        self.held: dict[bytes, bytes] = {}
-        self.reads: list[CID] = []
-
-    def _read(self, cid: CID) -> bytes:
-        self.reads.append(cid)
-        try:
-            return self.held[cid.multihash]
-        except KeyError:
-            raise self._missing(cid) from None
-
-    def _write(self, blocks: Sequence[Block]) -> None:
-        self.held.update((b.cid.multihash, bytes(b.data)) for b in blocks)
-
-    def _has(self, cids: Sequence[CID]) -> list[bool]:
-        return [cid.multihash in self.held for cid in cids]
-
-    def _delete(self, cids: Sequence[CID]) -> None:
-        for cid in cids:
-            self.held.pop(cid.multihash, None)
-
-    def _cids(self) -> Iterator[CID]:
-        return iter(())
+from tests.stores import CountingStore
 
 
 @pytest.fixture
-def store() -> DictStore:
-    return DictStore()
+def store() -> CountingStore:
+    return CountingStore()
 
 
 def node(store: Store, value: object) -> CID:
@@ -53,7 +23,7 @@ def order(store: Store, *roots: CID, limit_depth: int | None = None) -> list[CID
     return [block.check().cid for block in walk(store, roots, limit_depth=limit_depth)]
 
 
-def test_parents_first_and_each_once(store: DictStore) -> None:
+def test_parents_first_and_each_once(store: CountingStore) -> None:
     a, b = store.put(b"a"), store.put(b"b")
     left, right = node(store, [a, b]), node(store, [b, a, a])
     root = node(store, {"l": left, "r": right, "x": left})
@@ -62,13 +32,13 @@ def test_parents_first_and_each_once(store: DictStore) -> None:
     assert order(store) == []
 
 
-def test_leaves_are_fetched_together_in_order(store: DictStore) -> None:
+def test_leaves_are_fetched_together_in_order(store: CountingStore) -> None:
     leaves = [store.put(bytes([i])) for i in range(200)]
     root = node(store, [*leaves, *leaves])
     assert order(store, root) == [root, *leaves]
 
 
-def test_a_missing_block_names_itself_and_its_parent(store: DictStore) -> None:
+def test_a_missing_block_names_itself_and_its_parent(store: CountingStore) -> None:
     there, gone = store.put(b"there"), CID.make(RAW, b"gone")
     lost = CID.make(DAG_CBOR, b"lost")
     for value, missing in (([there, gone, there], gone), ([lost], lost), ([gone], gone)):
@@ -80,14 +50,14 @@ def test_a_missing_block_names_itself_and_its_parent(store: DictStore) -> None:
         order(store, gone)
 
 
-def test_a_dag_far_deeper_than_the_stack(store: DictStore) -> None:
+def test_a_dag_far_deeper_than_the_stack(store: CountingStore) -> None:
     cid = store.put(b"bottom")
     for _ in range(100_000):
         cid = node(store, [cid])
     assert sum(1 for _ in walk(store, [cid])) == 100_001
 
 
-def test_the_depth_limit_is_by_the_shortest_way(store: DictStore) -> None:
+def test_the_depth_limit_is_by_the_shortest_way(store: CountingStore) -> None:
     leaf = node(store, "leaf")
     shared = node(store, [leaf])
     root = node(store, {"a": node(store, [shared]), "b": shared})
@@ -99,7 +69,7 @@ def test_the_depth_limit_is_by_the_shortest_way(store: DictStore) -> None:
     assert order(store, root) == [root, a, shared, leaf]
 
 
-def test_bytes_met_as_a_leaf_are_opened_when_met_as_a_node(store: DictStore) -> None:
+def test_bytes_met_as_a_leaf_are_opened_when_met_as_a_node(store: CountingStore) -> None:
     leaf = store.put(b"leaf")
     inner = node(store, [leaf])
     as_raw = CID.build(RAW, inner.hash_code, inner.digest)
@@ -107,13 +77,13 @@ def test_bytes_met_as_a_leaf_are_opened_when_met_as_a_node(store: DictStore) -> 
     assert order(store, root) == [root, as_raw, leaf]
 
 
-def test_a_node_is_read_once_however_often_it_is_linked(store: DictStore) -> None:
+def test_a_node_is_read_once_however_often_it_is_linked(store: CountingStore) -> None:
     inner = node(store, [store.put(b"leaf")])
     order(store, node(store, [inner] * 50))
     assert store.reads.count(inner) == 1
 
 
-def test_identity_cids_are_followed_and_never_yielded(store: DictStore) -> None:
+def test_identity_cids_are_followed_and_never_yielded(store: CountingStore) -> None:
     leaf = store.put(b"leaf")
     inner = CID.make(DAG_CBOR, dag_cbor.encode([leaf]), 0x00)
     outer = CID.make(DAG_CBOR, dag_cbor.encode([inner, CID.make(RAW, b"x", 0x00)]), 0x00)
@@ -123,7 +93,7 @@ def test_identity_cids_are_followed_and_never_yielded(store: DictStore) -> None:
     assert set(store.reads) == {root, leaf}
 
 
-def test_nothing_is_skipped_silently(store: DictStore) -> None:
+def test_nothing_is_skipped_silently(store: CountingStore) -> None:
     foreign = CID.build(0x78, 0x12, CID.make(RAW, b"tree").digest)
     store.put(b"tree")
     with pytest.raises(UnsupportedCodec):

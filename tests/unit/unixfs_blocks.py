@@ -1,9 +1,9 @@
-"""What the UnixFS tests share: a store in a dictionary, published bytes and CARs, hand-made nodes."""
+"""What the UnixFS tests share: a store that counts, published bytes and CARs, hand-made nodes."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -14,38 +14,15 @@ from cid_store.block import Block
 from cid_store.cid import CID, DAG_PB
 from cid_store.codecs import dag_cbor, dag_pb
 from cid_store.codecs.dag_pb import PBLink, PBNode
-from cid_store.store import Store
 from cid_store.unixfs import V1_2025, Profile
 from cid_store.unixfs import data as message
 from cid_store.unixfs.data import Data, Kind
 from tests.fixtures import shared
+from tests.stores import CountingStore
 
 
-class BlockStore(Store):
-    """Blocks in a dictionary; `reads` records what was fetched."""
-
-    def __init__(self) -> None:
-        self.held: dict[bytes, Block] = {}
-        self.reads: list[CID] = []
-
-    def _read(self, cid: CID) -> bytes | memoryview:
-        self.reads.append(cid)
-        if cid.multihash not in self.held:
-            raise self._missing(cid)
-        return self.held[cid.multihash].data
-
-    def _write(self, blocks: Sequence[Block]) -> None:
-        self.held.update((block.cid.multihash, block) for block in blocks)
-
-    def _has(self, cids: Sequence[CID]) -> list[bool]:
-        return [cid.multihash in self.held for cid in cids]
-
-    def _delete(self, cids: Sequence[CID]) -> None:
-        for cid in cids:
-            self.held.pop(cid.multihash, None)
-
-    def _cids(self) -> Iterator[CID]:
-        return iter([block.cid for block in self.held.values()])
+class BlockStore(CountingStore):
+    """A store that takes nodes by what they say, right or wrong."""
 
     def emit(self, block: Block) -> None:
         self.put_many([block])
