@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from cid_store.cid import CID
+from cid_store.codecs import dag_pb
 from codata.home import Home
 from tests.command import Commands
 from tests.console import run_page
@@ -64,12 +65,16 @@ def test_it_serves_until_told_to_stop(tmp_path: Path) -> None:
             assert str(root) in httpx.get(said["url"]).text
             later = home.store.put(b"put while it runs")
             assert httpx.get(f"{said['url']}/ipfs/{later}?format=raw").content == b"put while it runs"
+            home.store.delete([next(dag_pb.links(home.store.get(root)))])
+            with pytest.raises(httpx.RemoteProtocolError):
+                httpx.get(f"{said['url']}/ipfs/{root}?format=car")
             taken = said["url"].removeprefix("http://")
             second = Commands(tmp_path)("provider", "serve", "--listen", taken)
             assert (second.code, second.error) == (2, "BadSettings")
             assert f"can't listen at {taken}" in second.value["error"]["message"]
             log = _end(process, signal.SIGINT)
-    assert [(line["event"], line["status"]) for line in log] == [("request", 200)] * 3
+    assert [line["event"] for line in log] == ["request"] * 3 + ["broken off", "request"]
+    assert [line["whole"] for line in log if line["event"] == "request"] == [True, True, True, False]
 
 
 def test_answers_that_run_when_it_is_told_to_stop_are_finished(tmp_path: Path) -> None:

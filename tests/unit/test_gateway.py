@@ -18,6 +18,8 @@ from cid_store.stores import open_store
 from cid_store.stores.gateway import GatewayStore, fetch_dag
 from cid_store.stores.memory import MemoryStore
 from cid_store.walk import walk
+from codata.provider import resolve
+from codata.provider.car_options import ByteRange
 from tests.fixtures import shared
 from tests.unit.gateway_serving import Running, blocks_of, fixture_roots, load_fixtures, serving
 
@@ -62,6 +64,8 @@ def test_a_block(gateway: Running) -> None:
         "cache-control": "public, max-age=29030400, immutable",
         "accept-ranges": "bytes",
         "access-control-allow-origin": "*",
+        "access-control-expose-headers": "Accept-Ranges, Content-Length, Content-Range, Etag, Retry-After, "
+        "X-Ipfs-Path, X-Ipfs-Roots",
     }
     assert {name: answer.headers.get(name) for name in expected} == expected
     head = gateway.client.head(f"/ipfs/{HELLO}?format=raw")
@@ -176,6 +180,27 @@ def test_ranges_that_can_not_be(gateway: Running, asked: str) -> None:
     answer = gateway.get(f"/ipfs/{FILE}?format=car&entity-bytes={asked}")
     assert answer.status_code == 400
     assert answer.json()["error"]["kind"] == "BadRequest"
+
+
+def test_ranges_end_where_files_end() -> None:
+    assert ByteRange.parse("1000:9999").within(1026) == (1000, 26)
+    assert ByteRange.parse("-9999:-1").within(1026) == (0, 1026)
+    assert ByteRange.parse("0:*").within(0) is None
+
+
+def test_codecs_whose_links_are_not_known(gateway: Running) -> None:
+    plain, unknown = gateway.home.store.put(b'{"a": 1}', 0x0200), gateway.home.store.put(b"?", 0x85)
+    assert blocks_of(gateway.get(f"/ipfs/{plain}?format=car").content) == [plain]
+    assert blocks_of(gateway.get(f"/ipfs/{unknown}?format=car&dag-scope=entity").content) == [unknown]
+    for dups in "yn":
+        assert gateway.get(f"/ipfs/{unknown}?format=car&car-dups={dups}").status_code == 406
+
+
+def test_the_blocks_on_the_way_are_bounded(gateway: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"/ipfs/{MIXED}/subdir?format=car"
+    assert gateway.get(url).status_code == 200
+    monkeypatch.setattr(resolve, "MAX_PASSED", 10)
+    assert gateway.get(url).json()["error"]["kind"] == "LimitExceeded"
 
 
 def test_an_empty_range_shows_the_root(gateway: Running) -> None:
