@@ -37,8 +37,9 @@ def closure(store: Store, roots: Iterable[CID]) -> Iterator[CID]:
     Raises `BlockNotFound` for one that must be read and is missing; leaves are named without being read.
     """
     seen: set[bytes] = set()
+    walked: set[CID] = set()
     for root in roots:
-        for cid in _of(store, root):
+        for cid in _of(store, root, walked):
             if cid.multihash not in seen:
                 seen.add(cid.multihash)
                 yield cid
@@ -74,9 +75,9 @@ def reachable(store: Store, root: CID) -> Iterator[CID]:
                 stack.extend(reversed(list(by_code(cid.codec).links(store.get(cid)))))
 
 
-def _of(store: Store, root: CID) -> Iterator[CID]:
+def _of(store: Store, root: CID, walked: set[CID]) -> Iterator[CID]:
     for cid in roots_of(store, root):
-        yield from (cid,) if cid.codec == DAG_CBOR else _dag(store, cid)
+        yield from (cid,) if cid.codec == DAG_CBOR else _dag(store, cid, walked)
 
 
 def roots_of(store: Store, root: CID) -> Iterator[CID]:
@@ -85,7 +86,7 @@ def roots_of(store: Store, root: CID) -> Iterator[CID]:
     if kind in _KINDS:
         yield from _KINDS[kind](store, root)
     else:
-        yield from _dag(store, root)
+        yield from _dag(store, root, set())
 
 
 def _dataset(store: Store, root: CID) -> Iterator[CID]:
@@ -115,7 +116,7 @@ def _run(store: Store, root: CID) -> Iterator[CID]:
     yield root
     yield from _job(store, record.job)
     for cid in (*record.inputs.values(), *record.outputs.values()):
-        yield from roots_of(store, cid)
+        yield from _data(store, cid)
     yield from pages.cids(store, record.rows)
     for row in record.entries(store):
         yield from (row.task, row.receipt, row.seal)
@@ -140,7 +141,22 @@ def _attestation(store: Store, root: CID) -> Iterator[CID]:
         receipt = verdict.get("receipt") if isinstance(verdict, dict) else None
         if isinstance(receipt, CID):
             yield from (receipt, Receipt.load(store, receipt).environment)
-    yield from roots_of(store, record.run)
+    yield from _run(store, record.run) if kind_of(store, record.run) == Run.kind else (record.run,)
+
+
+def _data(store: Store, root: CID) -> Iterator[CID]:
+    """What a run took or gave: a dataset or a source.
+
+    Of any other record the root alone: runs over runs, each named twice, would double the walk at every
+    level.
+    """
+    kind = kind_of(store, root)
+    if kind in (Manifest.kind, Source.kind):
+        yield from _KINDS[kind](store, root)
+    elif kind in _KINDS:
+        yield root
+    else:
+        yield from _dag(store, root, set())
 
 
 def _node(store: Store, cid: CID) -> Iterator[CID]:
@@ -151,17 +167,20 @@ def _node(store: Store, cid: CID) -> Iterator[CID]:
         yield cid
 
 
-def _dag(store: Store, root: CID) -> Iterator[CID]:
-    """All links below a block; leaves are named without being read."""
+def _dag(store: Store, root: CID, walked: set[CID]) -> Iterator[CID]:
+    """All links below a block, but nothing below those `walked`; leaves are named without being read, and as
+    often as they are linked.
+
+    What was walked is shared by all the walks of one closure: each starts within what another has seen.
+    """
     stack = [root]
-    seen: set[CID] = set()
     while stack:
         cid = stack.pop()
-        if cid in seen:
+        if cid in walked:
             continue
-        seen.add(cid)
         yield cid
         if cid.codec in (DAG_PB, DAG_CBOR, DAG_JSON):
+            walked.add(cid)
             below = list(by_code(cid.codec).links(store.get(cid)))
             stack.extend(reversed(below))
 

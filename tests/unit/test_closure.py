@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR, DAG_PB
-from cid_store.codecs import dag_cbor
+from cid_store.codecs import dag_cbor, dag_pb
+from cid_store.codecs.dag_pb import PBLink, PBNode
 from cid_store.errors import BlockNotFound
-from codata.closure import reachable, whole
+from codata.closure import closure, reachable, whole
 from codata.collect import collect
 from codata.home import Home
+from codata.records.run import Run
 from tests.command import Commands
+from tests.runs import Made
+from tests.unit.unixfs_blocks import BlockStore
 
 
 def _tree(home: Home) -> tuple[CID, list[CID]]:
@@ -79,3 +84,23 @@ def test_a_pin_is_refused_while_a_leaf_is_missing(tmp_path: Path) -> None:
 def test_trust_in_what_is_no_did_is_wrong_usage(tmp_path: Path) -> None:
     done = Commands(tmp_path)("trust", "did:key:zzz")
     assert (done.code, done.error) == (2, "UsageError")
+
+
+def test_each_node_of_a_deep_folder_is_read_once_for_each_of_two_walks(tmp_path: Path) -> None:
+    depth, store = 60, BlockStore()
+    leaf = store.put(b"leaf")
+    below = leaf
+    for _ in range(depth):
+        below = store.put(dag_pb.encode(PBNode((PBLink(below, "d", 1),), b"\x08\x01")), DAG_PB)
+    assert len(list(closure(store, [below]))) == depth + 1
+    assert len(store.reads) == 2 * depth
+
+
+def test_runs_over_runs_do_not_multiply(made: Made) -> None:
+    with made.home() as home:
+        nested = made.run
+        for _ in range(60):
+            nested = replace(Run.load(home.store, made.run), inputs={"a": nested, "b": nested}).save(
+                home.store
+            )
+        assert sum(1 for _ in closure(home.store, [nested])) < 1000
