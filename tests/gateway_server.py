@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +13,7 @@ from cid_store.car import export_car
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from cid_store.store import Store
+from tests.listening import SilentHandler, listening
 
 
 @dataclass(frozen=True)
@@ -55,21 +55,15 @@ def gateway_server(store: Store) -> Iterator[TestGateway]:
     class Handler(_Handler):
         running, released = gateway, release
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    gateway.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield gateway
-    finally:
-        release.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as address:
+        gateway.url = f"http://{address}/"
+        try:
+            yield gateway
+        finally:
+            release.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(SilentHandler):
     protocol_version = "HTTP/1.1"
     running: TestGateway
     released: threading.Event
@@ -97,9 +91,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_HEAD = _serve
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 def _right(store: Store, path: str) -> Answer:

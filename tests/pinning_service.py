@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,6 +13,7 @@ import jsonschema
 import yaml
 
 from tests.fixtures import shared
+from tests.listening import SilentHandler, listening
 
 TOKEN = "s3cret-t0ken"
 
@@ -92,20 +91,13 @@ def serving() -> Iterator[Service]:
     class Handler(_Handler):
         state = service
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    service.url = f"pinning+http://127.0.0.1:{server.server_port}/api/v1"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with listening(Handler) as address:
+        service.url = f"pinning+http://{address}/api/v1"
         yield service
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     assert service.faults == []
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(SilentHandler):
     state: Service
 
     def _handle(self) -> None:
@@ -152,9 +144,6 @@ class _Handler(BaseHTTPRequestHandler):
             assert pin is not None
             return 202, self.state.new(pin, request)
         return 200, self.state.pins[request]
-
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def _failure(reason: str, details: str) -> dict[str, Any]:

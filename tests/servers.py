@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.listening import SilentHandler, listening
 
 ACCESS_KEY = "AKIATESTTESTTEST"
 SECRET_KEY = "the-secret-that-must-never-be-printed"
@@ -163,21 +164,15 @@ def fault_proxy(target: str) -> Iterator[Proxy]:
     class Handler(_Handler):
         settings, backend, released = proxy, urlsplit(target).netloc, release
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    proxy.endpoint = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield proxy
-    finally:
-        release.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as address:
+        proxy.endpoint = f"http://{address}"
+        try:
+            yield proxy
+        finally:
+            release.set()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(SilentHandler):
     protocol_version = "HTTP/1.1"
     settings: Proxy
     backend: str
@@ -223,6 +218,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the client gave up first
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from cid_store.stores.memory import MemoryStore
 from cid_store.testing import StoreContract, sample
 from cid_store.unixfs.directory import build_directory
 from tests.kubo import Daemon, kubo, name, repository
+from tests.listening import SilentHandler, listening
 
 MIB = 1024 * 1024
 
@@ -258,7 +257,7 @@ def test_a_node_that_is_not_there_is_named() -> None:
     assert caught.value.next_step
 
 
-class _Liar(BaseHTTPRequestHandler):
+class _Liar(SilentHandler):
     """Answers every request with what the test says: status, body, and whether the body breaks off."""
 
     answer: tuple[int, bytes, bool] = (200, b"", False)
@@ -272,22 +271,11 @@ class _Liar(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.close_connection = True
 
-    def log_message(self, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def liar() -> Iterator[tuple[KuboStore, type[_Liar]]]:
-    server = HTTPServer(("127.0.0.1", 0), _Liar)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        with KuboStore.from_url(f"ipfs+http://127.0.0.1:{server.server_port}") as store:
-            yield store, _Liar
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(_Liar) as address, KuboStore.from_url(f"ipfs+http://{address}") as store:
+        yield store, _Liar
 
 
 def test_answers_are_bounded_and_errors_named(liar: tuple[KuboStore, type[_Liar]]) -> None:
