@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Self, TypeVar
 
 from cid_store import multihash
@@ -12,6 +11,7 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError, CorruptBlock, LimitExceeded, StoreError, UsageError
 from cid_store.store import Store
+from cid_store.stores.ahead import fetch_ahead
 from cid_store.stores.gateway.client import IN_FLIGHT, Client, Limits, Standing, worst
 from cid_store.stores.gateway.origin import parse_origins
 
@@ -52,19 +52,7 @@ class GatewayStore(Store):
 
     def get_many(self, cids: Iterable[CID]) -> Iterator[Block]:
         """The blocks in order, each proven, with many requests under way."""
-        asked = iter(cids)
-        ahead: deque[tuple[CID, Future[bytes | memoryview]]] = deque()
-        try:
-            while True:
-                while len(ahead) < _AHEAD and (cid := next(asked, None)) is not None:
-                    ahead.append((cid, self._pool.submit(self.get, cid)))
-                if not ahead:
-                    return
-                cid, block = ahead.popleft()
-                yield Block(cid, block.result())
-        finally:
-            for _, block in ahead:
-                block.cancel()
+        return fetch_ahead(self.get, cids, self._pool, _AHEAD)
 
     def _read(self, cid: CID) -> bytes:
         def proven(standing: Standing) -> bytes:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from itertools import islice
 from typing import BinaryIO, Final, Self
 
 from cid_store import multihash
@@ -16,6 +14,7 @@ from cid_store.cid import CID, RAW
 from cid_store.errors import BlockNotFound, UsageError
 from cid_store.pins import GcReport, Keeper, Pin, PinKind
 from cid_store.store import MAX_BLOCK, Store
+from cid_store.stores.ahead import fetch_ahead
 from cid_store.stores.kubo.rpc import KuboError, KuboRpc
 from cid_store.stores.kubo.transfer import fetch_car
 
@@ -57,20 +56,7 @@ class KuboStore(Store, Keeper):
 
     def get_many(self, cids: Iterable[CID]) -> Iterator[Block]:
         """The blocks in the order asked for, several requests ahead."""
-        todo = iter(cids)
-        ahead: deque[tuple[CID, Future[bytes | memoryview]]] = deque()
-        try:
-            while True:
-                ahead.extend(
-                    (c, self._pool.submit(self.get, c)) for c in islice(todo, 2 * _REQUESTS - len(ahead))
-                )
-                if not ahead:
-                    return
-                cid, answer = ahead.popleft()
-                yield Block(cid, answer.result())
-        finally:
-            for _, answer in ahead:
-                answer.cancel()
+        return fetch_ahead(self.get, cids, self._pool, 2 * _REQUESTS)
 
     def _write(self, blocks: Sequence[Block]) -> None:
         # One request for all, as a CAR. Under raw CIDs, because a node would refuse bytes that their codec
