@@ -112,6 +112,10 @@ class Index:
             yield db
             db.execute("COMMIT")
 
+    def __del__(self) -> None:
+        if hasattr(self, "_mutex"):
+            self.close()
+
     def close(self) -> None:
         """Close every idle connection."""
         with self._mutex:

@@ -57,7 +57,7 @@ def pack(blocks: Sequence[Block]) -> Packed:
     file = BytesIO()
     payload = PayloadWriter(file, [])
     entries = list(entries_of([(block.cid, payload.add(block)) for block in blocks]))
-    car = file.getbuffer().toreadonly()
+    car = memoryview(file.getvalue())  # shares the bytes, and lets the file go
     index = BytesIO()
     write_index(index, entries)
     name = f"{hashlib.sha256(car).hexdigest()}-{len(car)}"
