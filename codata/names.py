@@ -21,6 +21,20 @@ CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, cid TEXT NOT NULL, at I
 """
 
 
+def check_name(name: str) -> None:
+    """Raise `UsageError` for what can't be a name: ask before the work that is to be named."""
+    if not _NAME.match(name):
+        raise UsageError(
+            f"{name!r} can't be a name",
+            next_step="use letters, digits, '.', '_' and '-', at most 128 of them",
+        )
+    try:
+        CID(name)
+    except InvalidCID:
+        return
+    raise UsageError(f"{name!r} is a CID and can't be a name")
+
+
 class Names:
     """The names of one home, each of which stands for a CID."""
 
@@ -31,17 +45,8 @@ class Names:
     def give(self, name: str, cid: CID) -> None:
         """Let `name` stand for `cid`, whatever it stood for before. Raises `UsageError` for names that can't
         be."""
-        if not _NAME.match(name):
-            raise UsageError(
-                f"{name!r} can't be a name",
-                next_step="use letters, digits, '.', '_' and '-', at most 128 of them",
-            )
-        try:
-            CID(name)
-        except InvalidCID:
-            self._db.execute("INSERT OR REPLACE INTO names VALUES (?, ?, strftime('%s'))", (name, cid))
-            return
-        raise UsageError(f"{name!r} is a CID and can't be a name")
+        check_name(name)
+        self._db.execute("INSERT OR REPLACE INTO names VALUES (?, ?, strftime('%s'))", (name, cid))
 
     def forget(self, name: str) -> None:
         """Take a name away; raises `UnknownName`."""

@@ -65,8 +65,12 @@ def add(
             unixfs.add_raw(opened, out, paths, name, profile, hidden)
         return
     from codata.add import add as run
+    from codata.names import check_name
     from codata_cli.progress import progress
 
+    if name:
+        check_name(name)
+        check_name(f"{name}.run")
     options: dict[str, Any] = {"header": header, "delimiter": delimiter}
     with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
         with progress(json) as shown:

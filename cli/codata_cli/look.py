@@ -103,12 +103,19 @@ def head(
     json: JsonOption = False,
 ) -> None:
     """The first rows of a dataset."""
+    from cid_store.errors import UsageError
     from codata.dataset import Dataset
     from codata.show import dataset_of, table_text
 
     with session(home, json, store) as (opened, out):
         taken = Dataset(opened.store, dataset_of(opened, ref)).head(rows)
-        out.result({"rows": taken.to_pylist()}, table_text(taken))
+        try:
+            out.result({"rows": taken.to_pylist()}, table_text(taken))
+        except OverflowError:
+            raise UsageError(
+                "these rows hold a date beyond the years 1 to 9999, which can't be shown",
+                next_step="write them to a file: codata export REF FILE.parquet",
+            ) from None
 
 
 def export(

@@ -9,6 +9,7 @@ import typer
 
 from cid_store.errors import CidStoreError
 from codata_cli import add, cars, keep, look, output, pieces, proof, provider, trust, unixfs, work
+from codata_cli.common import JsonOption
 
 # Newer versions of Typer carry a parser of their own, older ones use Click; its public errors lead to both.
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -28,11 +29,12 @@ for module in (add, look, unixfs, work, proof, keep, trust, cars, pieces, provid
 
 
 @app.command()
-def version() -> None:
+def version(json: JsonOption = False) -> None:
     """The version of codata."""
     from importlib.metadata import version as installed
 
-    output.write(installed("codata-pipeline"))
+    number = installed("codata-pipeline")
+    output.Output(json).result({"version": number}, number)
 
 
 def main() -> None:

@@ -123,8 +123,12 @@ def run(
 ) -> None:
     """Run a job on a dataset. What was done before is not done again; a stopped run goes on where it was."""
     from codata.execute.run import run as start
+    from codata.names import check_name
     from codata_cli.progress import progress
 
+    if name:
+        check_name(name)
+        check_name(f"{name}.run")
     with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
         loaded, inputs = _load(opened, job, dataset, input_, limit)
         with progress(json) as bar:

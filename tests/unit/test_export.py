@@ -43,6 +43,22 @@ def test_csv_refuses_the_null_of_an_only_column(codata: Commands, tmp_path: Path
 def test_jsonl_refuses_dates_that_python_lacks(codata: Commands, tmp_path: Path) -> None:
     source, path = tmp_path / "far.parquet", tmp_path / "out.jsonl"
     pq.write_table(pa.table({"t": pa.array([2**61], pa.timestamp("us"))}), source)
-    done = codata("export", _added(codata, source), path)
-    assert (done.code, done.error) == (2, "UsageError")
+    dataset = _added(codata, source)
+    for done in (codata("export", dataset, path), codata("head", dataset)):
+        assert (done.code, done.error) == (2, "UsageError")
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "n" * 125, "-"])
+def test_a_name_that_cannot_be_is_refused_before_the_work(
+    codata: Commands, tmp_path: Path, name: str
+) -> None:
+    source = tmp_path / "rows.jsonl"
+    source.write_text('{"a":1}\n')
+    for done in (codata("add", source, f"--name={name}"), codata("run", "none", "none", f"--name={name}")):
+        assert (done.code, done.error) == (2, "UsageError")
+    assert codata("ls").value == {"names": [], "runs": []}
+
+
+def test_the_version_is_one_json_object_too(codata: Commands) -> None:
+    assert set(codata("version", home=False).value) == {"version"}
