@@ -25,6 +25,11 @@ ProfileOption = Annotated[
 ]
 
 
+HiddenOption = Annotated[bool, typer.Option("--hidden", help="UnixFS: hidden files too.")]
+ModeOption = Annotated[bool, typer.Option("--mode", help="UnixFS: permissions too; the CID then shows them.")]
+MtimeOption = Annotated[bool, typer.Option("--mtime", help="UnixFS: times too; the CID then shows them.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(add)
@@ -48,7 +53,9 @@ def add(
         bool, typer.Option("--raw", help="Keep one file or folder as it is, with no rows read.")
     ] = False,
     profile: ProfileOption = "unixfs-v1-2025",
-    hidden: Annotated[bool, typer.Option("--hidden", help="With --raw: keep hidden files too.")] = False,
+    hidden: HiddenOption = False,
+    mode: ModeOption = False,
+    mtime: MtimeOption = False,
     home: HomeOption = None,
     store: StoreOption = None,
     workers: WorkersOption = None,
@@ -62,7 +69,7 @@ def add(
     """
     if raw:
         with session(home, json, store) as (opened, out):
-            unixfs.add_raw(opened, out, paths, name, profile, hidden)
+            unixfs.add_raw(opened, out, paths, name, unixfs.options(profile, hidden, mode, mtime))
         return
     from codata.add import add as run
     from codata.names import check_name
@@ -93,11 +100,13 @@ def add(
 def cid(
     path: Annotated[Path, typer.Argument(help="A file or a folder.")],
     profile: ProfileOption = "unixfs-v1-2025",
-    hidden: Annotated[bool, typer.Option("--hidden", help="Count hidden files too.")] = False,
+    hidden: HiddenOption = False,
+    mode: ModeOption = False,
+    mtime: MtimeOption = False,
     json: JsonOption = False,
 ) -> None:
     """The CID that a file or folder has in IPFS. Nothing is stored."""
-    from cid_store.unixfs import AddOptions, measure_tree
+    from cid_store.unixfs import measure_tree
 
-    named = measure_tree(path, AddOptions(unixfs.profile_of(profile), hidden=hidden))
+    named = measure_tree(path, unixfs.options(profile, hidden, mode, mtime))
     Output(json).result({"cid": named.cid, "bytes": named.size}, named.cid)

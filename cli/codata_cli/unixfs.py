@@ -13,7 +13,7 @@ from codata_cli.output import Output, lines, size, table
 
 if TYPE_CHECKING:
     from cid_store.cid import CID
-    from cid_store.unixfs import Profile
+    from cid_store.unixfs import AddOptions
     from codata.home import Home
 
 PathArgument = Annotated[
@@ -27,26 +27,24 @@ def register(app: typer.Typer) -> None:
     app.command()(get)
 
 
-def profile_of(name: str) -> Profile:
-    """The profile called `name`; raises `UsageError`."""
+def options(profile: str, hidden: bool, mode: bool, mtime: bool) -> AddOptions:
+    """What of the disk goes into a CID; raises `UsageError` for a profile that is not known."""
+    from cid_store.unixfs import AddOptions
     from cid_store.unixfs.profiles import by_name
 
-    return by_name(name)
+    return AddOptions(by_name(profile), hidden=hidden, mode=mode, mtime=mtime)
 
 
-def add_raw(
-    opened: Home, out: Output, paths: list[str], name: str | None, profile: str, hidden: bool
-) -> None:
+def add_raw(opened: Home, out: Output, paths: list[str], name: str | None, options: AddOptions) -> None:
     """Keep one file or folder as it is."""
     from cid_store.errors import UsageError
-    from cid_store.unixfs import AddOptions
     from codata.files import keep
 
     if len(paths) != 1:
         raise UsageError(
             "--raw takes one file or folder", next_step="add a folder that holds them, or one after another"
         )
-    kept = keep(opened, Path(paths[0]), AddOptions(profile_of(profile), hidden=hidden))
+    kept = keep(opened, Path(paths[0]), options)
     if name:
         opened.names.give(name, kept.root)
     value = {"root": kept.root, "bytes": kept.bytes, "new_bytes": kept.new_bytes}
