@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_a_folder_goes_in_and_comes_out(codata: Commands, tree: Path, tmp_path: 
     assert (got["files"], got["directories"], got["symlinks"], got["bytes"]) == (2, 3, 1, 3_000_011)
     (tree / ".hidden").unlink()
     assert contents(tmp_path / "out") == contents(tree)
+
+
+def test_modes_and_times_are_kept_when_asked_for(codata: Commands, tree: Path) -> None:
+    for flags in ([], ["--mode"], ["--mtime"], ["--mode", "--mtime"]):
+        before = codata("cid", tree, *flags, home=False).value["cid"]
+        assert codata("add", "--raw", tree, *flags).value["root"] == before
+        (tree / "a.txt").chmod(0o600 if (tree / "a.txt").stat().st_mode & 0o077 else 0o644)
+        os.utime(tree / "a.txt", (len(flags), 7 + len(flags)))
+        assert (codata("cid", tree, *flags, home=False).value["cid"] != before) == bool(flags)
 
 
 def test_hidden_files_are_kept_when_asked_for(codata: Commands, tree: Path) -> None:
