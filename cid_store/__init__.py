@@ -1,9 +1,9 @@
 """Bytes by CID: codecs, UnixFS, CAR, stores, pieces.
 
-    from cid_store import CID, open_store
-    with open_store("./blocks") as store:
-        root = store.put_file("data.parquet")
-        store.open_file(root).read(0, 100)
+from cid_store import CID, open_store
+with open_store("./blocks") as store:
+    root = store.put_file("data.parquet")
+    store.open_file(root).read(0, 100)
 """
 
 from cid_store.block import Block

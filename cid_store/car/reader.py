@@ -16,7 +16,7 @@ from cid_store.car.index import Index
 from cid_store.car.section import Section, iter_blocks, iter_sections, read_header, read_section
 from cid_store.car.source import CHUNK, FileSource, Input, PathSource, Source, cursor, once
 from cid_store.cid import CID
-from cid_store.errors import BlockNotFound, CorruptBlock, DecodeError, StoreError
+from cid_store.errors import BlockNotFound, CorruptBlock, DecodeError, UsageError
 
 _SKIMMING: Final = 16 * 1024  # bytes read ahead when only the heads of sections are wanted
 
@@ -161,14 +161,14 @@ def open_car(source: str | PathLike[str] | BinaryIO, *, zero_is_end: bool = Fals
     """Open a CAR of version 1 or 2 by path or file object; a stream that can't seek is read once.
 
     `zero_is_end`: take a section of length zero for the end, as for files padded with zeros; otherwise an
-    error. Raises `BadCarHeader`, `TruncatedCar`, `SectionTooLarge`, `StoreError` when the path can't be
+    error. Raises `BadCarHeader`, `TruncatedCar`, `SectionTooLarge`, `UsageError` when the path can't be
     opened.
     """
     if isinstance(source, str | PathLike):
         try:
             path_source = PathSource(Path(source))
         except OSError as e:
-            raise StoreError(f"{source} can't be opened: {e.strerror}", next_step="check the path") from None
+            raise UsageError(f"{source} can't be opened: {e.strerror}", next_step="check the path") from None
         try:
             return CarReader(path_source, zero_is_end=zero_is_end)
         except BaseException:

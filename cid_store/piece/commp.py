@@ -132,7 +132,7 @@ class PieceHasher:
 
 
 def commp(source: str | Path | BinaryIO, threads: int | None = None) -> PieceInfo:
-    """The piece of a file, or of what a file object still gives. Raises `StoreError` where it can't be
+    """The piece of a file, or of what a file object still gives. Raises `UsageError` where it can't be
     read."""
     if not isinstance(source, (str, Path)):
         return _commp(source, threads, 0)
@@ -140,7 +140,7 @@ def commp(source: str | Path | BinaryIO, threads: int | None = None) -> PieceInf
         with Path(source).open("rb", buffering=0) as stream:
             return _commp(stream, threads, os.fstat(stream.fileno()).st_size)
     except OSError as e:
-        raise StoreError(f"{source} can't be read: {e.strerror}") from e
+        raise UsageError(f"{source} can't be read: {e.strerror}", next_step="name a file") from e
 
 
 def _commp(stream: BinaryIO, threads: int | None, expected: int) -> PieceInfo:

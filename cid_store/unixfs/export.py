@@ -43,7 +43,7 @@ class ExportOptions:
     """Write names that differ only in case or Unicode form."""
     max_bytes: int | None = None
     """The most bytes to write; None: what the disk has free."""
-    max_entries: int = 10_000_000
+    max_entries: int = 1_000_000
     """The most files, folders and symlinks to write."""
 
 

@@ -111,9 +111,9 @@ def head(
         taken = Dataset(opened.store, dataset_of(opened, ref)).head(rows)
         try:
             out.result({"rows": taken.to_pylist()}, table_text(taken))
-        except OverflowError:
+        except (OverflowError, ValueError) as e:  # a date beyond the years 1 to 9999, an unknown time zone
             raise UsageError(
-                "these rows hold a date beyond the years 1 to 9999, which can't be shown",
+                f"these rows can't be shown: {e}",
                 next_step="write them to a file: codata export REF FILE.parquet",
             ) from None
 

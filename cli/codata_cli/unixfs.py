@@ -39,11 +39,14 @@ def add_raw(opened: Home, out: Output, paths: list[str], name: str | None, optio
     """Keep one file or folder as it is."""
     from cid_store.errors import UsageError
     from codata.files import keep
+    from codata.names import check_name
 
     if len(paths) != 1:
         raise UsageError(
             "--raw takes one file or folder", next_step="add a folder that holds them, or one after another"
         )
+    if name:
+        check_name(name)
     kept = keep(opened, Path(paths[0]), options)
     if name:
         opened.names.give(name, kept.root)

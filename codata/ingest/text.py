@@ -26,8 +26,8 @@ def sniff(head: bytes, name: str) -> bool:
 
 
 def split(source: Source, options: Options, target: int = TARGET) -> list[Range]:
-    """Ranges that end behind a line end."""
-    return split_lines(source, options, target)
+    """Ranges that end behind a line end. An empty file is one empty range: it has the column, and no rows."""
+    return split_lines(source, options, target) or [Range(0, 0)]
 
 
 def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cid_store.cid import CID
 from codata import ingest
-from codata.errors import BadRecord
+from codata.errors import BadRecord, InputRefused
 from codata.ingest import types as lattice
 from codata.ingest import types_record
 from codata.plan import import_ops
@@ -71,6 +71,12 @@ def _read_range(value: Value) -> tuple[int, int]:
     raise BadRecord("a list of a file's ranges holds something else")
 
 
+def _checked(node: Value) -> dict[str, Value]:
+    if not isinstance(node, dict) or not isinstance(node.get("whole"), bool) or "types" not in node:
+        raise BadRecord("a scan's output does not say which types it found")
+    return node
+
+
 class _Import(ImportStep):
     """Read source files of one format into rows, in the order of the source."""
 
@@ -83,16 +89,19 @@ class _Import(ImportStep):
         work = yield from self._work(params, source, planner)
         tasks = tuple(self._task(planner, "import/scan", params, w) for w in work)
         scans = (yield Stage(f"import: scan {self.format}", tasks)) if tasks else ()
-        nodes = [planner.node(r.out["types"].cid) for r in scans]
-        found = [types_record.from_value(n["types"]) for n in nodes if isinstance(n, dict)]
+        nodes = [_checked(planner.node(r.out["types"].cid)) for r in scans]
+        found = [types_record.from_value(n["types"]) for n in nodes]
         declared = params.declared_schema()
         merged = lattice.merge_types(found)
+        if not merged.columns:
+            raise InputRefused(
+                "the input has neither rows nor columns", next_step="add files that hold at least one row"
+            )
         schema = canonical_schema(lattice.to_schema(merged, declared))
         again = [
             i
             for i, (node, types) in enumerate(zip(nodes, found, strict=True))
-            if types.rows
-            and not (isinstance(node, dict) and node["whole"] and self._same(types, declared, schema))
+            if types.rows and not (node["whole"] and self._same(types, declared, schema))
         ]
         reads = tuple(
             self._task(planner, "import/read", params, work[i], columns=schema_to_value(schema))

@@ -128,6 +128,8 @@ def _draw(store: Store, structure: Structure, sampling: Sampling, seed: bytes) -
 def _detects(sampling: Sampling, draws: int) -> str:
     if sampling.full:
         return "every task was asked for"
+    if not draws:
+        return "fewer tasks were drawn than there are stages: nothing is promised about the others"
     share, sure = detected(draws, sampling.confidence), sampling.confidence
     return (
         f"{draws} draws a stage find a wrong share of at least {_percent(share)} of a stage's work with "

@@ -11,7 +11,7 @@ import pytest
 
 from cid_store import varint
 from cid_store.cid import CID, RAW
-from cid_store.errors import InvalidCID, LimitExceeded, StoreError, UsageError
+from cid_store.errors import InvalidCID, LimitExceeded, UsageError
 from cid_store.piece import (
     PieceHasher,
     PieceInfo,
@@ -129,7 +129,7 @@ def test_files_and_streams(tmp_path: Path) -> None:
         read = io.BytesIO(data).read
 
     assert commp(path) == commp(str(path), threads=1) == commp(OnlyRead()) == piece(data)  # type: ignore[arg-type]
-    with pytest.raises(StoreError, match=r"missing\.car"):
+    with pytest.raises(UsageError, match=r"missing\.car"):
         commp(tmp_path / "missing.car")
     with pytest.raises(UsageError, match="threads"):
         PieceHasher(0)
