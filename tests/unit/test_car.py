@@ -46,6 +46,7 @@ from cid_store.errors import (
     CorruptBlock,
     DecodeError,
     LimitExceeded,
+    StoreError,
     UnsupportedHash,
     UsageError,
 )
@@ -444,7 +445,7 @@ def test_split_refuses_what_can_not_fit(tmp_path: Path) -> None:
 def test_files_that_can_not_be_opened(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         open_car(tmp_path / "absent.car")
-    with pytest.raises(UsageError):
+    with pytest.raises((UsageError, StoreError)):
         open_car(tmp_path)
 
 
