@@ -62,7 +62,8 @@ def _interleaved(views: Sequence[memoryview]) -> list[bytes]:
     return interleaved(views)
 
 
-def expect(size: int) -> None:
-    """Say that `size` bytes are going to be hashed, so that the kernel serves from the first of them."""
+def expect(size: int) -> bool:
+    """Say that `size` bytes are going to be hashed; returns whether that is enough for a kernel to serve."""
     global _seen
     _seen += size
+    return _seen >= _WORTH_COMPILING
