@@ -57,20 +57,26 @@ def add_raw(path: Path, home: Path) -> Cost:
 
 
 def kubo(folder: Path, path: Path) -> dict[str, Contender]:
-    """`ipfs add --only-hash` with a repository of its own, where there is an `ipfs`."""
+    """`ipfs add`, with and without storing, where there is an `ipfs`; a new repository each round."""
     if not shutil.which("ipfs"):
         return {}
     env = {"IPFS_PATH": str(folder / "kubo")}
     command("ipfs", "init", "--profile=test", env=env)
     flags = (
-        "--only-hash",
         "--quieter",
         "--recursive",
         "--cid-version=1",
         "--raw-leaves",
         "--chunker=size-1048576",
     )
-    return {"ipfs add --only-hash": partial(command, "ipfs", "add", *flags, path, env=env)}
+
+    def store() -> Cost:
+        fresh_env = {"IPFS_PATH": str(fresh(folder / "kubo-store"))}
+        command("ipfs", "init", "--profile=test", env=fresh_env)
+        return command("ipfs", "add", *flags, path, env=fresh_env)
+
+    only_hash = partial(command, "ipfs", "add", "--only-hash", *flags, path, env=env)
+    return {"ipfs add --only-hash": only_hash, "ipfs add": store}
 
 
 def ipfs_car(folder: Path, path: Path, install: bool) -> dict[str, Contender]:
