@@ -24,7 +24,6 @@ DAG_CBOR: Final = 0x71
 DAG_JSON: Final = 0x0129
 
 CODEC_NAMES: Final = {RAW: "raw", DAG_PB: "dag-pb", DAG_CBOR: "dag-cbor", DAG_JSON: "dag-json"}
-CODEC_CODES: Final = {v: k for k, v in CODEC_NAMES.items()}
 
 _SHA256_V1_PREFIX: Final = {code: b"\x01" + varint.encode(code) + b"\x12\x20" for code in CODEC_NAMES}
 _MAX_TEXT: Final = 2048  # far above any genuine CID; bounds the work on hostile text

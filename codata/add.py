@@ -11,10 +11,10 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from cid_store.store import BATCH_BLOCKS, Store
-from cid_store.stores.local import LocalStore
 from codata.execute.executors import Executor
 from codata.execute.progress import Progress, Quiet
 from codata.execute.run import run
+from codata.files import growth, stored_bytes
 from codata.home import Home
 from codata.ingest.discover import discover
 from codata.ingest.schema_file import load as load_schema
@@ -29,13 +29,13 @@ SMALL: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Added:
-    """A dataset, its size, how many bytes the store grew by, and the run that made it."""
+    """A dataset, its size, how many bytes the store grew by (None where it can't tell), and its run."""
 
     dataset: CID
     rows: int
     shards: int
     bytes: int
-    new_bytes: int
+    new_bytes: int | None
     run: CID
 
 
@@ -56,7 +56,7 @@ def add(
         params["declared"] = schema_to_value(load_schema(schema))
     files = discover(list(paths), format_)
     store = home.store
-    before = _held(store)
+    before = stored_bytes(store)
     progress = progress or Quiet()
     progress.stage("keep source files", len(files), 0)
     roots = _put_files(store, [file.path for file in files], progress)
@@ -69,12 +69,7 @@ def add(
         raise _named(e, kept) from e
     dataset = result.outputs["dataset"]
     record = Manifest.load(store, dataset)
-    return Added(dataset, record.rows, record.count, record.size, max(0, _held(store) - before), result.run)
-
-
-def _held(store: Store) -> int:
-    """Bytes on disk, where the store is on this machine's."""
-    return store.stats().bytes if isinstance(store, LocalStore) else 0
+    return Added(dataset, record.rows, record.count, record.size, growth(before, store), result.run)
 
 
 def _put_files(store: Store, paths: Sequence[Path], progress: Progress) -> Iterator[CID]:

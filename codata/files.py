@@ -25,14 +25,19 @@ class Kept:
 def keep(home: Home, path: Path, options: AddOptions) -> Kept:
     """Keep a file or folder: durable and pinned when this returns. Raises what `add_tree` raises."""
     store = home.store
-    before = _held(store)
+    before = stored_bytes(store)
     built = add_tree(store, path, options)
     store.persist(closure(store, [built.cid]))
     home.keeper.pin(built.cid)
-    after = _held(store)
-    grown = None if before is None or after is None else max(0, after - before)
-    return Kept(built.cid, built.size, grown)
+    return Kept(built.cid, built.size, growth(before, store))
 
 
-def _held(store: Store) -> int | None:
+def stored_bytes(store: Store) -> int | None:
+    """Bytes on this machine's disk; None for a store that is elsewhere."""
     return store.stats().bytes if isinstance(store, LocalStore) else None
+
+
+def growth(before: int | None, store: Store) -> int | None:
+    """By how many bytes a store has grown since `stored_bytes` gave `before`; None where it can't tell."""
+    after = stored_bytes(store)
+    return None if before is None or after is None else max(0, after - before)

@@ -26,8 +26,6 @@ from cid_store.sha256.llvm import (
 WIDTH: Final = 4
 """Streams interleaved. Measured: see docs/decisions/0007-piece-kernels.md."""
 
-STATE_BYTES: Final = 32
-
 Absorb = Callable[[int, int, int], None]
 """(address of the streams' addresses, blocks, address of their states): hash that many blocks of every
 stream."""

@@ -93,7 +93,8 @@ def add(
             "new_bytes": added.new_bytes,
             "run": added.run,
         }
-        text = lines({**value, "bytes": size(added.bytes), "new_bytes": size(added.new_bytes)})
+        grown = None if added.new_bytes is None else size(added.new_bytes)
+        text = lines({**value, "bytes": size(added.bytes), "new_bytes": grown})
         out.result(value, text)
 
 
