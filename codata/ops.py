@@ -88,10 +88,48 @@ class Operation(Generic[P]):
     params: type[P]
     run: Callable[[Context, P, Inputs], Outputs]
 
+    def traced(self, trace: Tracer[P]) -> Tracer[P]:
+        """Register (as a decorator) how rows that this operation gives lead back to rows that it took."""
+        _TRACERS[self.name, self.version] = trace
+        return trace
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A row that another row came from: of number `at` in the task's input list `input`.
+
+    `unit` says what `row` counts: `row` of a table (from 0; of a partition file over all its batches), or of
+    a source file its `line` (from 1), its `record` (from 0), or the `file` as a whole (0).
+    """
+
+    input: str
+    at: int
+    row: int
+    unit: str = "row"
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """Where one row came from. `did`: what each step did to it, the last step first; empty where rows only
+    moved between files. `more`: origins beyond those listed."""
+
+    origins: tuple[Origin, ...]
+    did: tuple[tuple[str, str], ...] = ()
+    more: int = 0
+
+
+Tracer = Callable[[Context, P, Inputs, str, Sequence[int]], Sequence[Traced]]
+"""`trace(context, params, inputs, output name, rows) -> one Traced for each row` of that output.
+
+It may do the operation's work again: operations are deterministic, so that nothing need be kept to trace
+rows.
+"""
+
 
 _SHOWN = 8  # wrong parameters that are named: a hostile job may have a million
 
 _OPERATIONS: dict[tuple[str, int], Operation[Any]] = {}
+_TRACERS: dict[tuple[str, int], Tracer[Any]] = {}
 
 
 def op(
@@ -116,6 +154,11 @@ def find(name: str, version: int) -> Operation[Any]:
         return _OPERATIONS[name, version]
     except KeyError:
         raise UnknownStep(f"operation {name!r} version {version} is not known here") from None
+
+
+def tracer(operation: Operation[Any]) -> Tracer[Any] | None:
+    """How rows of this operation lead back; None where it does not say."""
+    return _TRACERS.get((operation.name, operation.version))
 
 
 @cache
