@@ -164,8 +164,8 @@ def tracer(operation: Operation[Any]) -> Tracer[Any] | None:
 @cache
 def load_own() -> None:
     """Import our own modules that register operations or steps: all that a worker needs for an import."""
-    for module in ("codata.plan.rows", "codata.plan.seal", "codata.plan.limit", "codata.plan.importing"):
-        importlib.import_module(module)
+    for module in ("rows", "seal", "limit", "importing", "tracing"):
+        importlib.import_module(f"codata.plan.{module}")
 
 
 @cache

@@ -127,7 +127,7 @@ def scatter(ctx: Context, rows: pa.Table, numbers: Numbers, split: Split) -> Out
 
     The order within a bucket stays.
     """
-    digits = (numbers // np.uint32(split.stride) % np.uint32(split.buckets)).astype(np.uint16)
+    digits = _digits(numbers, split)
     order = np.argsort(digits, kind="stable")
     bounds = np.searchsorted(digits[order], np.arange(split.buckets + 1))
     if PARTITION in rows.column_names:
@@ -136,6 +136,15 @@ def scatter(ctx: Context, rows: pa.Table, numbers: Numbers, split: Split) -> Out
     rows = taken(rows.combine_chunks(), order)
     buckets = (rows.slice(a, b - a) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
     return ctx.put_batches(rows.schema, (as_batch(bucket) for bucket in buckets))
+
+
+def bucket_order(numbers: Numbers, split: Split) -> Numbers:
+    """The row of `scatter`'s input that each row of its file is, counted over all batches."""
+    return np.argsort(_digits(numbers, split), kind="stable")
+
+
+def _digits(numbers: Numbers, split: Split) -> Numbers:
+    return (numbers // np.uint32(split.stride) % np.uint32(split.buckets)).astype(np.uint16)
 
 
 def taken(table: pa.Table, order: Numbers, without: Any = None) -> pa.Table:
