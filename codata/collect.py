@@ -23,12 +23,17 @@ _BROKEN: Final = (BlockNotFound, CorruptBlock, DecodeError, LimitExceeded, Unsup
 
 
 def collect(home: Home, *, dry_run: bool = False) -> GcReport:
-    """Delete what belongs to no pin, no name and no attestation of a kept run."""
+    """Delete what belongs to no pin, no name, nobody it is kept for, and no attestation of a kept run."""
     return home.keeper.gc(_kept(home), dry_run=dry_run)
 
 
 def _kept(home: Home) -> Iterator[CID]:
     roots = {pin.cid for pin in home.keeper.pins()} | set(home.names.all().values())
+    for cid, kind in home.kept.roots():
+        if kind == "recursive":
+            roots.add(cid)
+        else:
+            yield cid
     roots |= {a for root in list(roots) for a in home.ledger.attestations(root)}
     for root in sorted(roots):
         try:

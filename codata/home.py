@@ -2,7 +2,7 @@
 
 store/          the local block store
 identity.pem    the private key (mode 0600)
-home.sqlite     names, the ledger of work done, whom to trust
+home.sqlite     names, the ledger of work done, whom to trust, what is kept for others
 config.toml     settings, where the user wrote any
 """
 
@@ -26,6 +26,7 @@ from cid_store.stores import open_store
 from codata import identity
 from codata.database import connect
 from codata.errors import HomeError
+from codata.kept import Kept
 from codata.ledger import Ledger
 from codata.names import Names, resolve
 from codata.trust import Trust
@@ -34,8 +35,8 @@ FOLDER = ".codata"
 
 
 class Home:
-    """One home folder: its `names`, its `ledger`, its `trust`, its store and its key. Several processes may
-    use it at once."""
+    """One home folder: its `names`, its `ledger`, its `trust`, what is `kept` for others, its store and its
+    key. Several processes may use it at once."""
 
     def __init__(self, path: Path, *, store_url: str | None = None) -> None:
         self.path = path = path.absolute()  # tasks may run in processes that stand elsewhere
@@ -45,6 +46,7 @@ class Home:
             self.names = Names(self._db)
             self.ledger = Ledger(self._db)
             self.trust = Trust(self._db)
+            self.kept = Kept(self._db)
         except (OSError, sqlite3.Error) as e:
             raise HomeError(
                 f"can't use the home folder {path}: {e}", next_step="give another with --home or CODATA_HOME"
