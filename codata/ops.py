@@ -164,7 +164,7 @@ def tracer(operation: Operation[Any]) -> Tracer[Any] | None:
 @cache
 def load_own() -> None:
     """Import our own modules that register operations or steps: all that a worker needs for an import."""
-    for module in ("rows", "seal", "limit", "importing", "tracing"):
+    for module in ("rows", "seal", "limit", "importing", "tracing", "tracing_imports"):
         importlib.import_module(f"codata.plan.{module}")
 
 

@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from cid_store.errors import LimitExceeded
 from codata.errors import MalformedInput
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.binary import NATIVE_ERRORS, scan_tables, under
 from codata.ingest.ranges import ranges
 
 name: Final = "arrow"
 suffixes: Final = (".arrow", ".arrows", ".feather", ".ipc")
+unit: Final = "record"
 
 _FILE: Final = b"ARROW1\0\0"
 _FEATHER_1: Final = b"FEA1"
@@ -47,6 +48,13 @@ def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:
 def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
     """Each batch under `schema`. Raises `MalformedInput`, `UnfitValue`."""
     return under(_tables(source, range_, options), schema, options)
+
+
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The number of each row in the file."""
+    earlier = _tables(source, Range(0, range_.start), options) if range_.start else iter(())
+    first = spot.before + sum(table.num_rows for table in earlier)
+    return [first + row for row in spot.rows]
 
 
 def _schema(source: Source, options: Options) -> pa.Schema:

@@ -7,9 +7,9 @@ ones, and only that, is read again (`read`). Everything is a function of the byt
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -77,6 +77,15 @@ class Options:
     header: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Rows of one stretch of a range: stretch number `stretch`, before which the range has `before` rows."""
+
+    stretch: int
+    before: int
+    rows: Sequence[int]
+
+
 @dataclass(frozen=True)
 class Scan:
     """One stretch of a file: what its values suggest, and the table under exactly these types."""
@@ -91,6 +100,8 @@ class Format(Protocol):
 
     name: str
     suffixes: tuple[str, ...]
+    unit: Literal["line", "record", "file"]
+    """What `places` counts: lines from 1, records from 0, or nothing, where the file is one row."""
 
     def sniff(self, head: bytes, name: str) -> bool:
         """Whether a file that begins with `head` is of this format. Its suffix is judged elsewhere."""
@@ -103,3 +114,6 @@ class Format(Protocol):
 
     def read(self, source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
         """The same stretches, each as a table of exactly `schema`."""
+
+    def places(self, source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+        """Where in the file each row of a spot stands, in this format's unit: what a row is traced to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow.csv as pcsv
 from cid_store.errors import LimitExceeded, UsageError
 from codata.errors import MalformedInput, UnfitValue
 from codata.ingest import csv_layout, csv_types
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.conform import CAST_ERRORS, conform_array, first_unfit, from_columns
 from codata.ingest.csv_layout import Dialect
 from codata.ingest.observe import flat
@@ -22,6 +23,7 @@ from codata.table.buffers import ArrowArray
 
 name: Final = "csv"
 suffixes: Final = (".csv", ".tsv")
+unit: Final = "line"
 
 _LF: Final = 0x0A
 _MAX_HEADER: Final = 1024 * 1024
@@ -48,6 +50,12 @@ def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> 
     return (_convert(*found, schema, options) for found in _texts(source, range_, options))
 
 
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The line on which each row begins."""
+    piece = next(islice(_pieces(source, range_, options), spot.stretch, None))
+    return [piece.lead + _line(piece, row, options) for row in spot.rows]
+
+
 def _dialect(options: Options) -> Dialect:
     tabs = options.name.lower().removesuffix(".gz").removesuffix(".zst").endswith(".tsv")
     delimiter = options.delimiter or ("\t" if tabs else ",")
@@ -61,14 +69,17 @@ def _texts(source: Source, range_: Range, options: Options) -> Iterator[tuple[pa
     """Each stretch with every column as text, empty unquoted fields null; and the piece it came from."""
     dialect = _dialect(options)
     names: list[str] | None = None
-    for piece in pieces(
-        source, range_, options, lambda data: csv_layout.last_record_end(data, dialect.quote)
-    ):
+    for piece in _pieces(source, range_, options):
         csv_layout.check(piece, dialect)
         if names is None:
             start = piece if piece.at_start else _start(source, options)
             names = _header(start, dialect, options)
         yield _parse(piece, names, dialect, options), piece
+
+
+def _pieces(source: Source, range_: Range, options: Options) -> Iterator[Piece]:
+    quote = _dialect(options).quote
+    return pieces(source, range_, options, lambda data: csv_layout.last_record_end(data, quote))
 
 
 def _start(source: Source, options: Options) -> Piece:

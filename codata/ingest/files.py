@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 
 from cid_store.errors import LimitExceeded
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.conform import conform
 from codata.ingest.observe import columns_of
 from codata.ingest.types import Node, Types, Where
@@ -16,6 +16,7 @@ from codata.table.buffers import ArrowType
 
 name: Final = "files"
 suffixes: Final = ()
+unit: Final = "file"
 
 _TEXT: Final[ArrowType] = pa.large_string()
 _BYTES: Final[ArrowType] = pa.large_binary()
@@ -46,6 +47,11 @@ def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:
 def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
     """The file's row under `schema`. Raises `LimitExceeded`, `UnfitValue`."""
     yield conform(_table(source, options), schema, options.name)
+
+
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The file is the row."""
+    return [0 for _ in spot.rows]
 
 
 def _table(source: Source, options: Options) -> pa.Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 
 from codata.errors import MalformedInput, TypeConflict
 from codata.ingest import json_exact, json_fast
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.conform import conform, from_columns
 from codata.ingest.json_lines import Lines, lines_of
 from codata.ingest.observe import columns_of, doubtful_rows, flat
@@ -20,6 +21,7 @@ from codata.ingest.types import Columns, Node, Types, Where, merge_nodes, plain_
 
 name: Final = "jsonl"
 suffixes: Final = (".jsonl", ".ndjson", ".jsonlines")
+unit: Final = "line"
 
 # Integers of 16 digits can be beyond 2**53; the others are spellings that pyarrow alone takes.
 _DOUBTFUL: Final = re.compile(rb"[0-9]{16}|Inf(?!inity)|-NaN")
@@ -52,6 +54,12 @@ def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:
 def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
     """Each stretch under `schema`. Raises `MalformedInput`, `UnfitValue`, `LimitExceeded`."""
     return (_read(lines_of(piece), schema) for piece in pieces(source, range_, options))
+
+
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The line of each row."""
+    lines = lines_of(next(islice(pieces(source, range_, options), spot.stretch, None)))
+    return [lines.place_in_file(row).line for row in spot.rows]
 
 
 def _scan(lines: Lines, options: Options) -> Scan:

@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from codata.errors import MalformedInput
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.binary import NATIVE_ERRORS, scan_tables, under
 from codata.ingest.ranges import ranges
 
 name: Final = "parquet"
 suffixes: Final = (".parquet", ".pq")
+unit: Final = "record"
 
 _MAGIC: Final = b"PAR1"
 _ROWS: Final = 65_536
@@ -50,6 +51,13 @@ def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:
 def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
     """The rows under `schema`. Raises `MalformedInput`, `UnfitValue`."""
     return under(_tables(source, range_, options), schema, options)
+
+
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The number of each row in the file."""
+    metadata = _open(source, options).metadata
+    first = spot.before + sum(metadata.row_group(i).num_rows for i in range(range_.start))
+    return [first + row for row in spot.rows]
 
 
 def _open(source: Source, options: Options) -> pq.ParquetFile:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import pyarrow as pa
 
-from codata.ingest.base import TARGET, Options, Range, Scan, Source
+from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
 from codata.ingest.compute import pc
 from codata.ingest.conform import conform
 from codata.ingest.observe import columns_of
@@ -16,6 +17,7 @@ from codata.ingest.types import Types, Where
 
 name: Final = "text"
 suffixes: Final = (".txt", ".text")
+unit: Final = "line"
 
 SCHEMA: Final = pa.schema([("text", pa.large_string())])
 
@@ -41,6 +43,12 @@ def scan(source: Source, range_: Range, options: Options) -> Iterator[Scan]:
 def read(source: Source, range_: Range, schema: pa.Schema, options: Options) -> Iterator[pa.Table]:
     """Lines of each stretch under `schema`. Raises `MalformedInput`, `UnfitValue`, `LimitExceeded`."""
     return (conform(_table(piece), schema, options.name) for piece in pieces(source, range_, options))
+
+
+def places(source: Source, range_: Range, spot: Spot, options: Options) -> list[int]:
+    """The line of each row."""
+    piece = next(islice(pieces(source, range_, options), spot.stretch, None))
+    return [piece.lead + row + 1 for row in spot.rows]
 
 
 def _table(piece: Piece) -> pa.Table:

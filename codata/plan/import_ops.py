@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import pyarrow as pa
 from pydantic import Field
@@ -13,10 +14,11 @@ from codata import ingest
 from codata.errors import BadRecord
 from codata.ingest import types as lattice
 from codata.ingest import types_record
-from codata.ingest.base import Options, Range
+from codata.ingest.base import Options, Range, Source
 from codata.ops import Context, Inputs, Outputs, Params, op
-from codata.records.receipt import Output
 from codata.table.types import schema_from_value
+
+T = TypeVar("T")
 
 RANGE = 32 * 1024 * 1024
 """Bytes. A file above this is read in ranges of about this size."""
@@ -74,9 +76,9 @@ def scan(ctx: Context, params: ScanParams, inputs: Inputs) -> Outputs:
     types."""
     format_ = ingest.by_name(params.format)
     found: list[lattice.Types] = []
-    parts = _Parts(ctx)
-    for name, source, range_ in _stretches(ctx, params, inputs["source"]):
-        for one in format_.scan(source, range_, params.options(name)):
+    parts = PartCutter(ctx.put_table)
+    for file in ranges(ctx, params, inputs["source"]):
+        for one in format_.scan(file.source, file.range, params.options(file.name)):
             found.append(one.types)
             parts.add(one.table)
     merged = lattice.merge_types(found or [lattice.Types((), 0)])
@@ -89,22 +91,22 @@ def scan(ctx: Context, params: ScanParams, inputs: Inputs) -> Outputs:
 def read(ctx: Context, params: ReadParams, inputs: Inputs) -> Outputs:
     """The rows of some files or of a range of one under the final schema, as parts `0`, `1`…"""
     format_, schema = ingest.by_name(params.format), schema_from_value(params.columns)
-    parts = _Parts(ctx)
-    for name, source, range_ in _stretches(ctx, params, inputs["source"]):
-        for table in format_.read(source, range_, schema, params.options(name)):
+    parts = PartCutter(ctx.put_table)
+    for file in ranges(ctx, params, inputs["source"]):
+        for table in format_.read(file.source, file.range, schema, params.options(file.name)):
             parts.add(table)
     return parts.end() or {"0": ctx.put_table(schema.empty_table())}
 
 
-class _Parts:
-    """Gathers stretches of one schema into parts of about `RANGE` bytes; gives up where the schema
-    changes."""
+class PartCutter(Generic[T]):
+    """Gathers stretches of one schema into parts of about `RANGE` bytes, each handed to `put`; gives up where
+    the schema changes."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, put: Callable[[pa.Table], T]) -> None:
+        self._put = put
         self._held: list[pa.Table] = []
         self._size = 0
-        self._out: dict[str, Output] = {}
+        self._out: dict[str, T] = {}
         self._schema: pa.Schema | None = None
         self._one = True
 
@@ -121,17 +123,28 @@ class _Parts:
             self._flush()
 
     def _flush(self) -> None:
-        self._out[str(len(self._out))] = self._ctx.put_table(pa.concat_tables(self._held))
+        self._out[str(len(self._out))] = self._put(pa.concat_tables(self._held))
         self._held, self._size = [], 0
 
-    def end(self) -> dict[str, Output] | None:
+    def end(self) -> dict[str, T] | None:
         """The parts by number; None where the stretches differ in schema or there are none."""
         if self._held and self._one:
             self._flush()
         return self._out if self._one and self._out else None
 
 
-def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterator[tuple[str, Any, Range]]:
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A range of input file number `at`; `name` is its path where rows show it, else its CID."""
+
+    at: int
+    name: str
+    source: Source
+    range: Range
+
+
+def ranges(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterator[FileRange]:
+    """What a task of these parameters reads, in order."""
     format_ = ingest.by_name(params.format)
     if params.paths and len(params.paths) != len(files):
         raise BadRecord("an import task names another number of paths than of files")
@@ -139,7 +152,7 @@ def _stretches(ctx: Context, params: ScanParams, files: Sequence[CID]) -> Iterat
         source = ctx.file(cid)
         name = params.paths[i] if params.paths else cid
         if params.start is not None and params.stop is not None:
-            yield name, source, Range(params.start, params.stop)
+            yield FileRange(i, name, source, Range(params.start, params.stop))
         else:
             for range_ in format_.split(source, params.options(name), RANGE):
-                yield name, source, range_
+                yield FileRange(i, name, source, range_)
