@@ -61,7 +61,7 @@ def server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
         app,
         http="h11",
         ws="none",
-        lifespan="off",
+        lifespan="on",
         log_config=None,
         access_log=False,
         proxy_headers=False,

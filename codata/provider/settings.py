@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from codata.provider.errors import BadSettings
+from codata.provider.pins.settings import PinSettings
+from codata.provider.tables import read
 
 DEFAULT_PORT: Final = 8080
 _LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
@@ -46,7 +48,7 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What may be set. Unknown keys are refused, so that a misspelt limit is not one that is not there."""
+    """What may be set."""
 
     listen: str = f"127.0.0.1:{DEFAULT_PORT}"
     announce: tuple[str, ...] = ()
@@ -64,24 +66,14 @@ class Settings:
     """Seconds that a client may take nothing of a stream."""
     shutdown_patience: int = 30
     """Seconds that running answers get to end when the process is told to stop."""
+    pins: PinSettings = field(default_factory=PinSettings)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:
         """The settings of a home's configuration, under the flags that are not None; raises `BadSettings`."""
         table = config.get("provider", {})
-        if not isinstance(table, Mapping):
-            raise BadSettings("`provider` in config.toml is no table", next_step="begin it with [provider]")
-        given = {**table, **{key: value for key, value in flags.items() if value is not None}}
-        known = {field.name: field.default for field in fields(cls)}
-        for key, value in given.items():
-            if key not in known:
-                raise BadSettings(
-                    f"there is no setting {key[:80]!r} of a provider",
-                    next_step=f"the settings are {', '.join(known)}",
-                )
-            _check(key, value, known[key])
-        fitting: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-        return cls(**fitting)
+        given = {key: value for key, value in flags.items() if value is not None}
+        return read(cls, {**table, **given} if isinstance(table, Mapping) else table, "provider")
 
     @property
     def address(self) -> Address:
@@ -95,18 +87,3 @@ class Settings:
         A page from anywhere could reach a loopback process under a name of its own; so that is not answered.
         """
         return self.hosts or (_LOOPBACK_HOSTS if self.address.is_loopback else ())
-
-
-def _check(key: str, value: object, default: object) -> None:
-    if isinstance(default, tuple):
-        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
-        wants = "a list of strings"
-    elif isinstance(default, bool):
-        fits, wants = isinstance(value, bool), "true or false"
-    elif isinstance(default, int):
-        fits = isinstance(value, int) and not isinstance(value, bool) and value > 0
-        wants = "a whole number above 0"
-    else:
-        fits, wants = isinstance(value, str), "a string"
-    if not fits:
-        raise BadSettings(f"the provider's setting {key} is {wants}, not {value!r}"[:300])

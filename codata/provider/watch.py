@@ -17,7 +17,7 @@ from codata.provider.metrics import Metrics
 
 _log = logging.getLogger("codata.provider")
 
-_ROUTES: Final = ("ipfs", "routing", "have", "health", "metrics")
+_ROUTES: Final = ("ipfs", "routing", "have", "pins", "health", "metrics", "openapi.json")
 _LOGGED: Final = 300  # characters of a path
 
 
@@ -49,6 +49,9 @@ class Watch:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, log, count. A fault is told as status 500, and its traceback goes to the log alone."""
+        if scope["type"] != "http":  # the server's own start and end
+            await self.app(scope, receive, send)
+            return
         sent = _Sent(scope["method"] == "HEAD")
 
         async def seen(message: Message) -> None:

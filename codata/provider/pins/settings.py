@@ -1,0 +1,21 @@
+"""The table `[provider.pins]`: from where pins are fetched, and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PinSettings:
+    """What may be set."""
+
+    origins: tuple[str, ...] = ()
+    """URLs of the gateways that pins are fetched from. No other address is ever asked."""
+    max_bytes: int = 1 << 40
+    """Bytes of blocks that one pin may bring."""
+    max_pins: int = 10_000
+    """Requests that one token may have, whatever became of them."""
+    fetches: int = 2
+    """Pins that are fetched at once."""
+    seconds: int = 24 * 3600
+    """How long one fetch may take."""
