@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Final
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -60,7 +62,21 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     ]
     if settings.page:
         routes.append(Route("/", Page(home, installed, did).answer))
-    app = Starlette(routes=routes, exception_handlers={CidStoreError: _refused, HTTPException: _not_here})
+    behind: list[AbstractContextManager[object]] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        """What works beside the answers begins before the first and ends after the last."""
+        stack = ExitStack()
+        try:
+            for service in behind:
+                await to_thread.run_sync(stack.enter_context, service)
+            yield
+        finally:
+            await to_thread.run_sync(stack.close)
+
+    handlers = {CidStoreError: _refused, HTTPException: _not_here}
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     return Watch(app, metrics, settings.allowed_hosts)
 
 
