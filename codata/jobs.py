@@ -213,6 +213,28 @@ def limited(job: Job, rows: int) -> Job:
     return Job(job.inputs, (limit, *calls), {k: moved(r) for k, r in job.outputs.items()})
 
 
+def keep_dropped(job: Job) -> Job:
+    """The same job with one more output, `dropped`: what its steps drop, in the order of the steps.
+
+    Each row has the columns that it had when it was dropped, the step's name and the reason. Raises
+    `UsageError` for a job that drops nothing or has such an output.
+    """
+    drops = [n for n, call in enumerate(job.steps) if "dropped" in steps.find(call.step).outputs]
+    if not drops:
+        raise UsageError(
+            "no step of this job gives rows that it dropped", next_step="run it without --keep-dropped"
+        )
+    if "dropped" in job.outputs:
+        raise UsageError(
+            "the job has an output `dropped` of its own", next_step="run it without --keep-dropped"
+        )
+    calls, last = list(job.steps), Ref("dropped", drops[0])
+    for number in drops[1:]:
+        calls.append(StepCall("concat", 1, {}, {"data": last, "with": Ref("dropped", number)}))
+        last = Ref("out", len(calls) - 1)
+    return Job(job.inputs, tuple(calls), {**job.outputs, "dropped": last})
+
+
 def import_job(format_: str, params: Mapping[str, Any]) -> Job:
     """The job of an import: one step over a source."""
     step = steps.find(f"import.{format_}")

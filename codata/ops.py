@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -164,7 +165,7 @@ def tracer(operation: Operation[Any]) -> Tracer[Any] | None:
 @cache
 def load_own() -> None:
     """Import our own modules that register operations or steps: all that a worker needs for an import."""
-    for module in ("rows", "seal", "limit", "importing", "tracing", "tracing_imports"):
+    for module in ("rows", "seal", "limit", "concat", "importing", "tracing", "tracing_imports"):
         importlib.import_module(f"codata.plan.{module}")
 
 
@@ -179,7 +180,12 @@ def load() -> None:
 
 @cache
 def engine_version(name: str) -> str:
-    """The installed version of an engine, as it enters tasks; "" where it is not installed."""
+    """The installed version of an engine, as it enters tasks; "" where it is not installed.
+
+    The engine `unicode` is the Unicode data of the running Python.
+    """
+    if name == "unicode":
+        return unicodedata.unidata_version
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -1,22 +1,28 @@
 """Steps: what a user writes in a job. A plan expands each to operations.
 
-A step is a class with a name, a version, a parameter model and declared engines, registered by `@step`. Two
-kinds:
-a `RowStep` looks at rows one by one, so that neighbours fuse into one operation and shards are independent; a
-`GlobalStep` plans its own stages.
+A step is a class with a name, a version, a parameter model and declared engines, registered by `@step`. A
+`RowStep` looks at rows one by one, so that neighbours fuse into one operation and shards are independent: it
+is a map, or a `FilterStep`, which says of each row why it is dropped. A `GlobalStep` plans its own stages.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
 
-from pydantic import PlainValidator, ValidationInfo
+from pydantic import (
+    Field,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    model_serializer,
+)
 
 from cid_store.cid import CID
 from codata import ops
-from codata.errors import MissingColumn, UnknownStep
+from codata.errors import MissingColumn, ParameterError, UnknownStep
 from codata.ops import Context, Params
 
 if TYPE_CHECKING:
@@ -49,7 +55,7 @@ class Step(ABC):
 
 
 class RowStep(Step):
-    """Each output row depends on one input row alone, and rows keep their order."""
+    """Each output row depends on one input row alone: as many rows come out as go in, in their order."""
 
     @abstractmethod
     def schema(self, params: Any, schema: pa.Schema) -> pa.Schema:
@@ -58,6 +64,111 @@ class RowStep(Step):
     @abstractmethod
     def apply(self, params: Any, table: pa.Table, ctx: Context) -> pa.Table:
         """The output rows of some consecutive input rows: a table of `schema`, in any chunking."""
+
+
+DROPPED_BY: Final = "dropped_by"
+REASON: Final = "reason"
+"""The columns that a row which was dropped has beside its own: the step's name, and its reason."""
+
+
+class FilterParams(Params):
+    """Base of the parameters of steps that drop rows."""
+
+    annotate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Drop nothing: write each row's reason into a new column of this name, null where the "
+        "row would stay.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A filter that gained the parameter later keeps the CIDs of its jobs and tasks.
+        value: dict[str, Any] = handler(self)
+        if value["annotate"] is None:
+            del value["annotate"]
+        return value
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a filter says of some rows.
+
+    `rows`: all of them, with what the step rewrites or adds. `reasons`: an array of large strings as long as
+    that: why a row is dropped, null where it stays.
+    """
+
+    rows: pa.Table
+    reasons: Any
+
+    @property
+    def kept(self) -> Any:
+        """Which rows stay, as an array of booleans."""
+        return self.reasons.is_null()
+
+
+class FilterStep(RowStep):
+    """Keeps each row or drops it, by what stands in the row alone, and says why."""
+
+    params: ClassVar[type[FilterParams]]
+    outputs = ("out", "dropped")
+
+    def columns(self, params: Any, schema: pa.Schema) -> pa.Schema:
+        """The schema of `Verdicts.rows`; raises `MissingColumn`, `ParameterError`."""
+        return schema
+
+    @abstractmethod
+    def judge(self, params: Any, table: pa.Table, ctx: Context) -> Verdicts:
+        """The verdict on each row. A row that gets a reason keeps the values that it came with."""
+
+    def schema(self, params: Any, schema: pa.Schema) -> pa.Schema:
+        """The schema of the rows that stay, or of all with their reasons."""
+        import pyarrow as pa
+
+        made = self.columns(params, schema)
+        if params.annotate is None:
+            return made
+        if params.annotate in made.names:
+            raise ParameterError(f"{self.name}: there is a column {params.annotate!r} already")
+        return made.append(pa.field(params.annotate, pa.large_string()))
+
+    def apply(self, params: Any, table: pa.Table, ctx: Context) -> pa.Table:
+        """The rows that stay, or all with their reasons."""
+        return self.kept(params, self.judge(params, table, ctx))
+
+    def kept(self, params: Any, verdicts: Verdicts) -> pa.Table:
+        """The rows that stay, or all with their reasons, by verdicts that are there already."""
+        if params.annotate is not None:
+            return verdicts.rows.append_column(params.annotate, verdicts.reasons)
+        return verdicts.rows.filter(verdicts.kept)
+
+    def dropped(self, params: Any, table: pa.Table, verdicts: Verdicts) -> pa.Table:
+        """The rows of `table` that do not stay, as they came, each with this step's name and its reason."""
+        reasons = verdicts.reasons if params.annotate is None else verdicts.reasons.slice(0, 0)
+        lost = reasons.is_valid()
+        return with_reasons(table.slice(0, len(lost)).filter(lost), self.name, reasons.drop_null())
+
+
+def dropped_schema(schema: pa.Schema, what: str) -> pa.Schema:
+    """The schema of rows that a step drops; raises `ParameterError` where a column's name is taken."""
+    import pyarrow as pa
+
+    for name in (DROPPED_BY, REASON):
+        if name in schema.names:
+            raise ParameterError(
+                f"{what}: rows that are dropped get a column {name!r}, and the data has one already",
+                next_step="rename the column with `select`, or leave dropped rows out",
+            )
+        schema = schema.append(pa.field(name, pa.large_string()))
+    return schema
+
+
+def with_reasons(table: pa.Table, name: str, reasons: Any) -> pa.Table:
+    """Rows that the step `name` dropped, with its name and a reason each."""
+    import pyarrow as pa
+
+    named = pa.repeat(pa.scalar(name, pa.large_string()), table.num_rows)
+    return table.append_column(DROPPED_BY, named).append_column(REASON, reasons)
 
 
 class GlobalStep(Step):
@@ -71,8 +182,13 @@ class GlobalStep(Step):
         """Output schemas by output name, for input schemas by input name; raises `MissingColumn`."""
 
     @abstractmethod
-    def plan(self, params: Any, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
-        """Yield stages, be sent their results, return the output parts by name."""
+    def plan(
+        self, params: Any, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
+        """Yield stages, be sent their results, return the output parts by name.
+
+        `wanted`: the outputs that something uses. Others need not be made, nor returned.
+        """
 
 
 class ImportStep(Step):

@@ -63,14 +63,20 @@ class Driver:
             results = [perform(task, self.store, EXECUTOR) for task in stage.tasks]
 
     def run(self, name: str, raw: Mapping[str, Any], **inputs: Parts) -> Parts:
-        """The output of a global step."""
+        """The first output of a global step, the only one that is wanted."""
+        return self.outputs(name, raw, ["out"], **inputs)["out"]
+
+    def outputs(
+        self, name: str, raw: Mapping[str, Any], wanted: Sequence[str], **inputs: Parts
+    ) -> Mapping[str, Parts]:
+        """The wanted outputs of a global step."""
         step = steps.find(name)
         assert isinstance(step, steps.GlobalStep)
         params = check_params(step.params, dict(raw), name)
         schemas = step.schema(params, {key: parts.schema for key, parts in inputs.items()})
-        made = self.drive(step.plan(params, inputs, self.planner))
-        assert {key: parts.schema for key, parts in made.items()} == dict(schemas)
-        return made["out"]
+        made = self.drive(step.plan(params, inputs, self.planner, frozenset(wanted)))
+        assert {key: made[key].schema for key in wanted} == {key: schemas[key] for key in wanted}
+        return made
 
     def rows(self, name: str, raw: Mapping[str, Any], table: pa.Table, **context: Any) -> pa.Table:
         """The output of a row step."""

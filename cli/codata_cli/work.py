@@ -34,6 +34,12 @@ InputOption = Annotated[
 LimitOption = Annotated[
     int | None, typer.Option("--limit", min=0, metavar="ROWS", help="A trial on the first rows.")
 ]
+KeepDroppedOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-dropped", help="Keep what steps drop as a second output, `dropped`, with step and reason."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,12 +50,12 @@ def register(app: typer.Typer) -> None:
 
 
 def _load(
-    home: Home, job: str, dataset: str, inputs: list[str] | None, limit: int | None
+    home: Home, job: str, dataset: str, inputs: list[str] | None, limit: int | None, dropped: bool
 ) -> tuple[Job, dict[str, CID]]:
     """The job and its inputs, checked against each other before anything runs."""
     from cid_store.errors import UsageError
     from codata.dataset import Dataset
-    from codata.jobs import limited, load
+    from codata.jobs import keep_dropped, limited, load
     from codata.plan.plan import check_schemas
     from codata.show import dataset_of
 
@@ -69,6 +75,8 @@ def _load(
         )
     if limit is not None:
         loaded = limited(loaded, limit)
+    if dropped:
+        loaded = keep_dropped(loaded)
     check_schemas(loaded, {name: Dataset(home.store, root).schema for name, root in given.items()})
     return loaded, given
 
@@ -78,6 +86,7 @@ def plan(
     dataset: DatasetArgument,
     input_: InputOption = None,
     limit: LimitOption = None,
+    keep_dropped: KeepDroppedOption = False,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -89,7 +98,7 @@ def plan(
     from codata.estimate import estimate
 
     with session(home, json, store) as (opened, out):
-        loaded, inputs = _load(opened, job, dataset, input_, limit)
+        loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
         found = estimate(opened, loaded, inputs)
         value = {
             "job": loaded.save(opened.store),
@@ -114,6 +123,7 @@ def run(
         typer.Option("--name", "-n", help="A name for the (first) output; NAME.run then names the run."),
     ] = None,
     limit: LimitOption = None,
+    keep_dropped: KeepDroppedOption = False,
     home: HomeOption = None,
     store: StoreOption = None,
     workers: WorkersOption = None,
@@ -130,7 +140,7 @@ def run(
         check_name(name)
         check_name(f"{name}.run")
     with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
-        loaded, inputs = _load(opened, job, dataset, input_, limit)
+        loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
         with progress(json) as bar:
             result = start(opened, loaded, inputs, where, bar)
         outputs = dict(result.outputs)

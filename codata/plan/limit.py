@@ -35,7 +35,9 @@ class Limit(GlobalStep):
         """The input's schema."""
         return {"out": schemas["data"]}
 
-    def plan(self, params: LimitParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: LimitParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """Whole parts as they are; one task for the part in which the limit falls."""
         left, kept = params.rows, []
         for part in inputs["data"].parts:

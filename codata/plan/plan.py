@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cid_store.cid import CID
@@ -16,7 +16,7 @@ from codata.plan.seal import seal
 from codata.plan.stage import Part, Parts, Planner, Results, Stage
 from codata.records.job import Job, Ref, StepCall
 from codata.records.manifest import Manifest, ShardRef
-from codata.steps import GlobalStep, ImportStep, RowStep, Step
+from codata.steps import FilterStep, GlobalStep, ImportStep, RowStep, Step, dropped_schema
 from codata.table.types import schema_from_value, schema_to_value
 
 Plan = Generator[Stage, Results, Mapping[str, CID]]
@@ -25,11 +25,19 @@ Plan = Generator[Stage, Results, Mapping[str, CID]]
 
 @dataclass(frozen=True)
 class _Flow:
-    """A table on its way, with row steps that wait to be fused."""
+    """A table on its way, with row steps that wait to be fused.
+
+    `dropped`: by number among `calls`, the reference by which a step's dropped rows are asked for, and their
+    schema.
+    """
 
     parts: Parts
     schema: Any
     calls: tuple[RowCall, ...] = ()
+    dropped: Mapping[int, tuple[Ref, Any]] = field(default_factory=dict)
+
+
+Flows = dict[Ref, _Flow]
 
 
 def plan(job: Job, inputs: Mapping[str, CID], planner: Planner) -> Plan:
@@ -40,7 +48,7 @@ def plan(job: Job, inputs: Mapping[str, CID], planner: Planner) -> Plan:
             f"the job's inputs are {wanted}; given: {given}", next_step="give each as --input NAME=REF"
         )
     uses = Counter(ref for c in job.steps for ref in c.inputs.values()) + Counter(job.outputs.values())
-    flows: dict[Ref, _Flow] = {}
+    flows: Flows = {}
     for name in job.inputs:
         if not _is_source(job, name):
             flows[Ref(name)] = _load(planner, inputs[name])
@@ -51,27 +59,33 @@ def plan(job: Job, inputs: Mapping[str, CID], planner: Planner) -> Plan:
             parts = yield from step.plan(params, inputs[taken["source"].name], planner)
             flows[Ref("out", number)] = _Flow(parts, parts.schema)
         elif isinstance(step, RowStep):
-            flow = flows[taken["data"]]
-            schema = step.schema(params, flow.schema)
-            after = _Flow(flow.parts, schema, (*flow.calls, call(step, params)))
-            out = Ref("out", number)
+            ref, out, rest = taken["data"], Ref("out", number), Ref("dropped", number)
+            if ref not in flows:
+                yield from _finish(planner, flows, ref)
+            # Nobody else asks for rows that wait: what two ask for has been finished.
+            flow = flows.pop(ref) if flows[ref].calls else flows[ref]
+            asked = {len(flow.calls): (rest, dropped_schema(flow.schema, step.name))} if uses[rest] else {}
+            flows[out] = _Flow(
+                flow.parts,
+                step.schema(params, flow.schema),
+                (*flow.calls, call(step, params)),
+                {**flow.dropped, **asked},
+            )
             if written.checkpoint or uses[out] != 1:
-                parts = yield from _finish(planner, after)
-                after = _Flow(parts, parts.schema)
-            flows[out] = after
+                yield from _finish(planner, flows, out)
         elif isinstance(step, GlobalStep):
             ready: dict[str, Parts] = {}
             for name, ref in taken.items():
-                parts = yield from _finish(planner, flows[ref])
-                flows[ref] = _Flow(parts, parts.schema)
+                parts = yield from _finish(planner, flows, ref)
                 if step.sealed_input:
                     parts = yield from seal(planner, parts)
                 ready[name] = parts
-            made = yield from step.plan(params, ready, planner)
+            needed = frozenset(name for name in step.outputs if uses[Ref(name, number)])
+            made = yield from step.plan(params, ready, planner, needed)
             flows |= {Ref(name, number): _Flow(parts, parts.schema) for name, parts in made.items()}
     outputs: dict[str, CID] = {}
     for name, ref in job.outputs.items():
-        parts = yield from _finish(planner, flows[ref])
+        parts = yield from _finish(planner, flows, ref)
         parts = yield from seal(planner, parts)
         outputs[name] = manifest(planner, parts)
     return outputs
@@ -91,11 +105,14 @@ def check_schemas(job: Job, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises `MissingColumn`, `ParameterError`, each naming the step.
     """
     known: dict[Ref, Any] = {Ref(name): schema for name, schema in schemas.items()}
+    used = {ref for c in job.steps for ref in c.inputs.values()} | set(job.outputs.values())
     for number, written in enumerate(job.steps):
         step, params = resolve(written)
         taken = {name: known[ref] for name, ref in written.inputs.items()}
         if isinstance(step, RowStep):
             known[Ref("out", number)] = step.schema(params, taken["data"])
+            if isinstance(step, FilterStep) and Ref("dropped", number) in used:
+                known[Ref("dropped", number)] = dropped_schema(taken["data"], step.name)
         elif isinstance(step, GlobalStep):
             known |= {Ref(n, number): s for n, s in step.schema(params, taken).items()}
     return {name: known[ref] for name, ref in job.outputs.items()}
@@ -114,10 +131,20 @@ def _load(planner: Planner, cid: CID) -> _Flow:
     return _Flow(Parts(schema, parts, sealed=True), schema)
 
 
-def _finish(planner: Planner, flow: _Flow) -> Generator[Stage, Results, Parts]:
-    if not flow.calls:
-        return flow.parts
-    return (yield from plan_rows(planner, flow.parts, flow.calls, flow.schema))
+def _finish(planner: Planner, flows: Flows, ref: Ref) -> Generator[Stage, Results, Parts]:
+    """Run the row steps that wait before `ref`; what they drop comes with them."""
+    at = (
+        ref
+        if ref in flows
+        else next(r for r, f in flows.items() if ref in (d for d, _ in f.dropped.values()))
+    )
+    flow = flows[at]
+    if flow.calls:
+        kept = {number: schema for number, (_, schema) in flow.dropped.items()}
+        parts, dropped = yield from plan_rows(planner, flow.parts, flow.calls, flow.schema, kept)
+        flows[at] = _Flow(parts, parts.schema)
+        flows |= {flow.dropped[n][0]: _Flow(made, made.schema) for n, made in dropped.items()}
+    return flows[ref].parts
 
 
 def manifest(planner: Planner, parts: Parts) -> CID:

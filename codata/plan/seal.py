@@ -1,16 +1,18 @@
 """Sealing: parts become shards, cut anew where the rows say (docs/spec/cutter.md).
 
-Tasks have reported candidate cuts with their outputs; one task picks; one task a shard assembles, unless a
-shard is one whole part already.
+Tasks have reported candidate cuts with their outputs, and a task finds those of each part that came as a
+shard of an input; one task picks; one task a shard assembles, unless a shard is one whole part already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from cid_store.cid import CID
+from codata.errors import BadRecord
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
 from codata.records.fields import Fields, Value
@@ -28,11 +30,20 @@ class SliceParams(Params):
     stop: int
 
 
+@op("seal/candidates", version=1, params=NoParams)
+def find_candidates(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
+    """The candidate cuts of a part that no task of this plan made."""
+    (part,) = inputs["data"]
+    return {"out": ctx.put_node(candidates_value(cutter.candidates(ctx.table(part))))}
+
+
 @op("seal/pick", version=1, params=NoParams, engines=())
 def pick(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     """Choose cuts over the concatenation of parts: a list of shards as segments of parts."""
     parts = inputs["parts"]
     found = [candidates_from(ctx.node(cid)) for cid in inputs["cuts"]]
+    if len(found) != len(parts):
+        raise BadRecord(f"candidate cuts of {len(found)} parts were given for {len(parts)} parts")
     chosen = cutter.choose(found, lambda i: cutter.part_sizes(ctx.table(parts[i])))
     return {"out": ctx.put_list(_cut_value(cut) for cut in chosen)}
 
@@ -69,9 +80,8 @@ def seal(planner: Planner, parts: Parts) -> Generator[Stage, Results, Parts]:
     if parts.size < cutter.LEAST:
         cuts = [(0, len(full) - 1, 0, full[-1].rows)] if full else []
     else:
-        task = planner.task(
-            "seal/pick", 1, NoParams(), cuts=[p.cuts for p in full if p.cuts], parts=[p.cid for p in full]
-        )
+        found = yield from _candidates(planner, full)
+        task = planner.task("seal/pick", 1, NoParams(), cuts=found, parts=[p.cid for p in full])
         (receipt,) = yield Stage("seal: choose cuts", (task,))
         cuts = [_read_cut(v, full) for v in planner.items(receipt.out["out"].cid)]
     whole = {
@@ -89,6 +99,14 @@ def seal(planner: Planner, parts: Parts) -> Generator[Stage, Results, Parts]:
     return Parts(
         parts.schema, tuple(whole[i] if i in whole else next(made) for i in range(len(cuts))), sealed=True
     )
+
+
+def _candidates(planner: Planner, parts: Sequence[Part]) -> Generator[Stage, Results, list[CID]]:
+    """The candidate cuts of each part."""
+    without = [p for p in parts if p.cuts is None]
+    tasks = tuple(planner.task("seal/candidates", 1, NoParams(), data=[p.cid]) for p in without)
+    found = iter(outputs((yield Stage("seal: find cuts", tasks))) if tasks else ())
+    return [p.cuts or next(found).cid for p in parts]
 
 
 def _read_cut(value: Value, parts: list[Part]) -> tuple[int, int, int, int]:

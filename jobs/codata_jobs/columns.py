@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -32,6 +34,14 @@ def series(table: pa.Table, column: str) -> pl.Series:
 def to_arrow(values: pl.Series, wanted: pa.DataType) -> Any:
     """A series as an Arrow array of the type wanted."""
     return values.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(wanted)
+
+
+def reasons(why: Mapping[str, np.ndarray[Any, np.dtype[np.bool_]]]) -> Any:
+    """For each row the first reason, in the order given, whose mask is true; null where none is."""
+    masks = list(why.values())
+    chosen = np.argmax(np.stack([*masks, np.ones_like(masks[0])]), axis=0)
+    words = pa.array([*why, None], pa.large_string())
+    return words.take(pa.array(chosen))
 
 
 def replaced(table: pa.Table, column: str, values: Any) -> pa.Table:

@@ -103,7 +103,9 @@ class ExactDedup(GlobalStep):
         need(schemas["data"], params.on or [], self.name)
         return {"out": schemas["data"]}
 
-    def plan(self, params: DedupParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: DedupParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """Keys of each part, duplicates of each partition, answers to each part, parts without them."""
         data = inputs["data"]
         if not data.parts:

@@ -11,17 +11,17 @@ from pydantic import Field
 
 from codata.errors import ParameterError, TaskFailed
 from codata.ops import Context, Params
-from codata.steps import RowStep, need, step
-from codata_jobs.columns import to_arrow
+from codata.steps import FilterParams, FilterStep, RowStep, Verdicts, need, step
+from codata_jobs.columns import reasons, to_arrow
 from codata_jobs.sql import Expression, parse
 
 MAX_COLUMNS = 1000
 
 
-class FilterParams(Params):
-    """`where`: an SQL condition over the columns of one row."""
+class WhereParams(FilterParams):
+    """The condition."""
 
-    where: str
+    where: str = Field(description="An SQL condition over the columns of one row.")
 
 
 class SelectParams(Params):
@@ -35,20 +35,20 @@ class SelectParams(Params):
 
 
 @step
-class Filter(RowStep):
+class Filter(FilterStep):
     """Keep rows for which an SQL condition is true; where it is false or null, the row is dropped.
 
     Rule: the condition is one expression of the row-wise SQL that docs/spec/steps.md lists, with the meaning
     that Polars gives it. Aggregates, windows, subqueries, time, randomness and transcendental functions are
-    refused.
+    refused. The reason is `where`.
     """
 
     name = "filter"
     version = 1
     engines = ("polars",)
-    params = FilterParams
+    params = WhereParams
 
-    def schema(self, params: FilterParams, schema: pa.Schema) -> pa.Schema:
+    def columns(self, params: WhereParams, schema: pa.Schema) -> pa.Schema:
         """The input's schema, once the condition is known to be one."""
         found = result_type(parse(params.where, self.name), schema, self.name)
         if not pa.types.is_boolean(found):
@@ -58,10 +58,10 @@ class Filter(RowStep):
             )
         return schema
 
-    def apply(self, params: FilterParams, table: pa.Table, ctx: Context) -> pa.Table:
-        """The rows that are kept."""
+    def judge(self, params: WhereParams, table: pa.Table, ctx: Context) -> Verdicts:
+        """Whether the condition is true."""
         mask = evaluate(parse(params.where, self.name), table).fill_null(False).to_numpy()
-        return table.filter(pa.array(mask.astype(np.bool_)))
+        return Verdicts(table, reasons({"where": ~mask.astype(np.bool_)}))
 
 
 @step

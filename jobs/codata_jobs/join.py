@@ -69,7 +69,9 @@ class Join(GlobalStep):
             )
         return {"out": pa.schema(fields)}
 
-    def plan(self, params: JoinParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: JoinParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """By broadcast where the right side is small, else by partition.
 
         Which one is a function of sizes alone.

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
-from codata.ops import Context, Params
-from codata.steps import RowStep, need, step
+from codata.ops import Context
+from codata.steps import FilterParams, FilterStep, Verdicts, need, step
+from codata_jobs.columns import reasons
 from codata_jobs.keys import digests, encode_rows, hashes
 
 _PREFIX: Final = b"codata/sample/1\x00"
@@ -32,7 +33,7 @@ def _fraction(value: object) -> str:
     return str(found)
 
 
-class SampleParams(Params):
+class SampleParams(FilterParams):
     """`on`: rows that agree in these columns are kept or dropped together; None is all columns."""
 
     fraction: Annotated[str, BeforeValidator(_fraction)]
@@ -41,30 +42,31 @@ class SampleParams(Params):
 
 
 @step
-class Sample(RowStep):
+class Sample(FilterStep):
     """Keep about a fraction of the rows, chosen by their content alone.
 
     Rule: h is the first 8 bytes, big-endian, of SHA-256("codata/sample/1" 00 ‖ seed as 8 bytes little-endian
     ‖ the row's `on` columns as docs/spec/steps.md encodes them); kept where h * denominator < numerator *
     2^64. Order, parts and other rows do not matter; equal rows share one fate. Source: hash sampling as in
-    consistent sampling by key.
+    consistent sampling by key. The reason is `not drawn`.
     """
 
     name = "sample"
     version = 1
     params = SampleParams
 
-    def schema(self, params: SampleParams, schema: pa.Schema) -> pa.Schema:
+    def columns(self, params: SampleParams, schema: pa.Schema) -> pa.Schema:
         """The input's schema."""
         need(schema, params.on or [], self.name)
         return schema
 
-    def apply(self, params: SampleParams, table: pa.Table, ctx: Context) -> pa.Table:
-        """The rows that are kept."""
+    def judge(self, params: SampleParams, table: pa.Table, ctx: Context) -> Verdicts:
+        """Whether a row is drawn."""
         rows = encode_rows(
             table, params.on or table.column_names, _PREFIX + params.seed.to_bytes(8, "little")
         )
-        return table.filter(pa.array(_below(hashes(digests(rows)), Fraction(params.fraction))))
+        drawn = _below(hashes(digests(rows)), Fraction(params.fraction))
+        return Verdicts(table, reasons({"not drawn": ~drawn}))
 
 
 def _below(

@@ -7,7 +7,7 @@ the result is that of one stable sort of all rows by their places.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -15,9 +15,10 @@ import pyarrow as pa
 from pydantic import Field
 
 from cid_store.cid import CID
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Context, Inputs, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Stage, outputs
+from codata.plan.tracing import gathered, kept
 from codata.steps import GlobalStep, StepPlan, step
 from codata_jobs.carried import unwrapped, wrapped
 
@@ -55,6 +56,24 @@ def settle(ctx: Context, params: ex.Where, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(ex.taken(unwrapped(rows).combine_chunks(), found))}
 
 
+@place.traced
+def _place_origins(
+    ctx: Context, params: PlaceParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    (shard,) = inputs["data"]
+    places = places_of(params.seed, shard, ctx.table(shard).num_rows)
+    return kept(ex.bucket_order(ex.spread(places, params.partitions), params.split)[list(rows)], "data")
+
+
+@settle.traced
+def _settle_origins(
+    ctx: Context, params: ex.Where, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    found = np.argsort(ex.gather(ctx, inputs["files"], params)[_PLACE].to_numpy(), kind="stable")
+    moved = gathered(ctx, inputs["files"], params, found[list(rows)])
+    return [Traced((origin,), (("shuffle", "moved"),)) for origin in moved]
+
+
 def places_of(seed: int, shard: CID, rows: int) -> Any:
     """The 64-bit place of each row: SplitMix64's output number i+1 from a start that seed and shard give."""
     head = b"codata/shuffle/1\x00" + seed.to_bytes(8, "little") + shard.binary
@@ -86,7 +105,9 @@ class Shuffle(GlobalStep):
         """The input's schema."""
         return {"out": schemas["data"]}
 
-    def plan(self, params: ShuffleParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: ShuffleParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """Rows to the partitions of their places, partitions sorted."""
         data = inputs["data"]
         if not data.parts:

@@ -15,9 +15,10 @@ from pydantic import Field
 
 from cid_store.cid import CID
 from codata.errors import ParameterError
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Context, Inputs, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import FAN_IN, Part, Parts, Planner, Results, Stage, outputs
+from codata.plan.tracing import gathered, kept
 from codata.steps import GlobalStep, StepPlan, need, step
 from codata_jobs.carried import unwrapped, wrapped
 from codata_jobs.sort_keys import Order, order_of, sort_keys, sortable
@@ -124,9 +125,32 @@ def _numbers(rows: pa.Table, bounds: Sequence[pa.Table], params: SortParams) -> 
 @op("sort/merge", version=1, params=MergeParams)
 def merge(ctx: Context, params: MergeParams, inputs: Inputs) -> Outputs:
     """The rows of one partition, sorted."""
+    return {"out": ctx.put_table(ex.taken(*_sorted(ctx, params, inputs)))}
+
+
+def _sorted(ctx: Context, params: MergeParams, inputs: Inputs) -> tuple[pa.Table, Any]:
+    """The rows of one partition as they come, and their order."""
     table = unwrapped(ex.gather(ctx, inputs["files"], params.where)).combine_chunks()
-    found = order_of(sort_keys(table.select(params.by), params.order()))
-    return {"out": ctx.put_table(ex.taken(table, found))}
+    return table, order_of(sort_keys(table.select(params.by), params.order()))
+
+
+@ranges.traced
+def _range_origins(
+    ctx: Context, params: RangeParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    (part,) = inputs["data"]
+    bounds = [ctx.table(cid) for cid in inputs["bounds"]]
+    numbers = _numbers(ctx.table(part).select(params.by), bounds, params)
+    return kept(ex.bucket_order(numbers, params.split)[list(rows)], "data")
+
+
+@merge.traced
+def _merge_origins(
+    ctx: Context, params: MergeParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    _, found = _sorted(ctx, params, inputs)
+    moved = gathered(ctx, inputs["files"], params.where, found[list(rows)])
+    return [Traced((origin,), (("sort", "moved"),)) for origin in moved]
 
 
 @step
@@ -156,7 +180,9 @@ class Sort(GlobalStep):
                 )
         return {"out": schemas["data"]}
 
-    def plan(self, params: SortParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: SortParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """Bounds from drawn keys, rows to their partitions, partitions sorted."""
         data = inputs["data"]
         if not data.parts:

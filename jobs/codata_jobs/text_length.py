@@ -9,14 +9,14 @@ import polars as pl
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from codata.ops import Context, Params
-from codata.steps import RowStep, step
-from codata_jobs.columns import need_text, series
+from codata.ops import Context
+from codata.steps import FilterParams, FilterStep, Verdicts, step
+from codata_jobs.columns import need_text, reasons, series
 
 _WORD = r"[^\t\n\x0b\f\r ]+"
 
 
-class LengthParams(Params):
+class LengthParams(FilterParams):
     """`min` and `max` are kept themselves; None is no bound. `nulls`: what becomes of rows without a text."""
 
     column: str
@@ -33,11 +33,12 @@ class LengthParams(Params):
 
 
 @step
-class LengthFilter(RowStep):
+class LengthFilter(FilterStep):
     """Keep rows whose text is neither too short nor too long.
 
     Rule: length in `unit`: chars are Unicode scalar values, bytes are those of UTF-8, words are the longest
-    runs without ASCII white space (tab, LF, VT, FF, CR, space). Kept where min <= length <= max.
+    runs without ASCII white space (tab, LF, VT, FF, CR, space). Kept where min <= length <= max;
+    the reasons are `null`, `too short` and `too long`.
     """
 
     name = "text.length_filter"
@@ -45,18 +46,20 @@ class LengthFilter(RowStep):
     engines = ("polars",)
     params = LengthParams
 
-    def schema(self, params: LengthParams, schema: pa.Schema) -> pa.Schema:
+    def columns(self, params: LengthParams, schema: pa.Schema) -> pa.Schema:
         """The input's schema."""
         need_text(schema, params.column, self.name)
         return schema
 
-    def apply(self, params: LengthParams, table: pa.Table, ctx: Context) -> pa.Table:
-        """The rows that are kept."""
-        lengths = _lengths(series(table, params.column), params.unit)
-        kept = lengths >= params.min
-        if params.max is not None:
-            kept &= lengths <= params.max
-        return table.filter(pa.array(kept.fill_null(params.nulls == "keep").to_numpy().astype(np.bool_)))
+    def judge(self, params: LengthParams, table: pa.Table, ctx: Context) -> Verdicts:
+        """Which of the two bounds a text breaks."""
+        values = series(table, params.column)
+        lengths = _lengths(values, params.unit).fill_null(params.min).to_numpy().astype(np.int64)
+        without = values.is_null().to_numpy().astype(np.bool_) & (params.nulls == "drop")
+        long = np.zeros(len(lengths), np.bool_) if params.max is None else lengths > params.max
+        return Verdicts(
+            table, reasons({"null": without, "too short": lengths < params.min, "too long": long})
+        )
 
 
 def _lengths(values: pl.Series, unit: str) -> pl.Series:

@@ -93,7 +93,9 @@ class Pack(GlobalStep):
         item = pa.field("item", found.value_type)
         return {"out": pa.schema([pa.field(params.column, pa.list_(item, params.length))])}
 
-    def plan(self, params: PackParams, inputs: Mapping[str, Parts], planner: Planner) -> StepPlan:
+    def plan(
+        self, params: PackParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
+    ) -> StepPlan:
         """One task a shard."""
         data = inputs["data"]
         schema = self.schema(params, {"data": data.schema})["out"]
