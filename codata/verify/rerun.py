@@ -87,6 +87,16 @@ class Rerunner:
             if task in asked or (task in self._verdicts and not self._verdicts[task].holds)
         ]
 
+    def prepare(self, task: CID) -> None:
+        """Make what the task reads be there, as its makers' receipts say it is.
+
+        Raises `NotCheckable` where it can't be made here, and `BlockNotFound` where nothing leads to it.
+        """
+        self._supply([task])
+        verdict = self._verdicts.get(task)
+        if verdict and not verdict.holds:
+            raise NotCheckable(f"task {task} ({verdict.stage}): {verdict.evidence}", cid=task)
+
     # -- inputs ----------------------------------------------------------------------------------------------
 
     def _supply(self, todo: Sequence[CID]) -> None:

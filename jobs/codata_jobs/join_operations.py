@@ -13,8 +13,8 @@ from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.table.types import schema_from_value
 from codata_jobs.carried import own, unwrapped, wrapped
-from codata_jobs.keys import hashes
-from codata_jobs.matching import expand, key_digests, match, pair
+from codata_jobs.keys import Array, Numbers, hashes
+from codata_jobs.matching import Matches, expand, key_digests, match, pair
 
 _KEY = "key"
 
@@ -86,17 +86,23 @@ def empty(ctx: Context, params: EmptyParams, inputs: Inputs) -> Outputs:
 @op("join/broadcast", version=1, params=JoinParams)
 def broadcast(ctx: Context, params: JoinParams, inputs: Inputs) -> Outputs:
     """One left part joined with the whole right side."""
+    left, right, found = whole(ctx, params, inputs)
+    if params.how in ("semi", "anti"):
+        return {"out": ctx.put_table(ex.taken(left, found.left))}
+    names = params.names(left.column_names, right.column_names)
+    columns = right.select(list(names)).rename_columns(list(names.values()))
+    return {"out": ctx.put_table(pair(left, columns, found))}
+
+
+def whole(ctx: Context, params: JoinParams, inputs: Inputs) -> tuple[pa.Table, pa.Table, Matches]:
+    """One left part, the whole right side, and the rows of both in each row that is made."""
     (part,) = inputs["data"]
     left = ctx.table(part)
     right = pa.concat_tables([ctx.table(cid) for cid in inputs["with"]])
     pairs = params.pairs()
     asked, held = key_digests(left, list(pairs)), key_digests(right, list(pairs.values()))
-    if params.how in ("semi", "anti"):
-        known = np.unique(match(asked, held, unmatched=False).left)
-        return {"out": ctx.put_table(_chosen(left, known, params.how))}
-    names = params.names(left.column_names, right.column_names)
-    columns = right.select(list(names)).rename_columns(list(names.values()))
-    return {"out": ctx.put_table(pair(left, columns, match(asked, held, params.how == "left")))}
+    found = match(asked, held, params.how == "left")
+    return left, right, _chosen(left, found.left, params.how) or found
 
 
 @op("join/ask", version=1, params=AskParams)
@@ -128,17 +134,27 @@ def offer(ctx: Context, params: OfferParams, inputs: Inputs) -> Outputs:
 
 def _by_key(ctx: Context, rows: pa.Table, params: AskParams) -> Any:
     rows = rows.filter(rows[_KEY].is_valid()).combine_chunks()
-    return ex.scatter(ctx, rows, ex.spread(hashes(ex.as_batch(rows)[_KEY]), params.partitions), params.split)
+    return ex.scatter(ctx, rows, numbers(ex.as_batch(rows)[_KEY], params), params.split)
+
+
+def numbers(keys: Array, params: AskParams) -> Numbers:
+    """The partition of each key; none of them is null."""
+    return ex.spread(hashes(keys), params.partitions)
 
 
 @op("join/match", version=1, params=MatchParams)
 def matches(ctx: Context, params: MatchParams, inputs: Inputs) -> Outputs:
     """The left rows of a partition that match, each with its right rows, by left part."""
-    left = ex.gather(ctx, inputs["left"], params.left)
-    right = ex.gather(ctx, inputs["right"], params.right).combine_chunks()
-    found = match(ex.as_batch(left)[_KEY], ex.as_batch(right)[_KEY], unmatched=False)
+    left, right, found = matched(ctx, params, inputs)
     rows = pair(left.select([ex.ROW]), own(right), found)
     return {"out": ex.scatter(ctx, rows, left[ex.ORIGIN].to_numpy()[found.left], params.split)}
+
+
+def matched(ctx: Context, params: MatchParams, inputs: Inputs) -> tuple[pa.Table, pa.Table, Matches]:
+    """The rows of both sides of a partition, and the pairs of them whose keys are equal."""
+    left = ex.gather(ctx, inputs["left"], params.left)
+    right = ex.gather(ctx, inputs["right"], params.right).combine_chunks()
+    return left, right, match(ex.as_batch(left)[_KEY], ex.as_batch(right)[_KEY], unmatched=False)
 
 
 @op("join/attach", version=1, params=AttachParams)
@@ -146,20 +162,24 @@ def attach(ctx: Context, params: AttachParams, inputs: Inputs) -> Outputs:
     """One left part with what came back for it."""
     (part,), (answer,) = inputs["data"], inputs["answer"]
     left, found = ctx.table(part), ctx.table(answer)
-    rows = found[ex.ROW].to_numpy().astype(np.int64)
+    pairs = answered(left, found, params.how)
     if params.how in ("semi", "anti"):
-        return {"out": ctx.put_table(_chosen(left, rows, params.how))}
-    right = unwrapped(found)
+        return {"out": ctx.put_table(ex.taken(left, pairs.left))}
+    return {"out": ctx.put_table(pair(left, unwrapped(found), pairs))}
+
+
+def answered(left: pa.Table, answer: pa.Table, how: How) -> Matches:
+    """The rows of a left part and of its answer in each row that is made."""
+    rows = answer[ex.ROW].to_numpy().astype(np.int64)
     counts = np.bincount(rows, minlength=left.num_rows)
-    return {
-        "out": ctx.put_table(
-            pair(left, right, expand(np.cumsum(counts) - counts, counts, params.how == "left"))
-        )
-    }
+    return _chosen(left, rows, how) or expand(np.cumsum(counts) - counts, counts, how == "left")
 
 
-def _chosen(left: pa.Table, known: Any, how: How) -> pa.Table:
-    """Rows that match, or those that do not."""
+def _chosen(left: pa.Table, known: Any, how: How) -> Matches | None:
+    """Left rows that match, or those that do not; None where rows of both sides are made."""
+    if how not in ("semi", "anti"):
+        return None
     mask = np.zeros(left.num_rows, dtype=np.bool_)
     mask[known] = True
-    return left.filter(pa.array(mask if how == "semi" else ~mask))
+    rows = np.flatnonzero(mask if how == "semi" else ~mask)
+    return Matches(rows, np.full(len(rows), -1, np.int64))
