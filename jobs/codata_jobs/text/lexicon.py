@@ -1,0 +1,276 @@
+"""The words of spaCy's English tokenizer, each distinct chunk of text tokenised once a process.
+
+A tokenizer looks at what stands between white space, and at nothing else, but for one thing: its special
+cases (`:-)`, `Mr.`) are looked for in the whole text, over single spaces too. No rule holds a space, so that
+such a match changes nothing by itself, but it may take the place of one inside a chunk. Chunks that a match
+could join are therefore one *unit* here, and units are independent of each other.
+"""
+
+from __future__ import annotations
+
+import secrets
+from functools import cache
+from itertools import pairwise
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from codata.errors import NotCheckable
+from codata_jobs.kernels import chunks, interning
+from codata_jobs.kernels.compiled import Array
+from codata_jobs.kernels.plain import plain
+from codata_jobs.text import characters
+
+LONGEST: Final = 2048
+"""Characters of a unit. What is longer is cut there: spaCy's time is quadratic in what it strips off."""
+
+MAX_UNITS: Final = 1 << 21
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Where a lexicon is given up and begun anew: units, and bytes of them."""
+
+_BATCH: Final = 8192
+"""Units in one call of spaCy: enough to spread what a call costs, little enough to be forgotten after."""
+
+_MARKS: Final = {**dict.fromkeys(",;:!?)", 1), ".": 2}
+"""What spaCy's suffix rules take off any letter, or off letters from a to z."""
+
+
+class Lexicon:
+    """Units by number, and where the words of each lie in it. Not safe to share between threads."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._flags = characters.table()
+        self._pairs, self._kinds = _crossings(tokenizer)
+        self._marks = np.zeros(128, np.uint8)
+        for mark, kind in _MARKS.items():
+            self._marks[ord(mark)] = kind
+        self._seed = np.uint64(secrets.randbits(64))
+        self.count = 0
+        self._arena = np.empty(1 << 20, np.uint8)
+        self._bounds = np.zeros((1 << 16) + 1, np.int64)
+        self._slots = np.zeros(1 << 17, np.int32)
+        self._cut_bounds = np.zeros((1 << 16) + 1, np.int64)
+        self._cut_starts = np.empty(1 << 17, np.int32)
+        self._cut_ends = np.empty(1 << 17, np.int32)
+        self._special = 0
+        self._learn_special(sorted(r for r in tokenizer.rules if not any(map(str.isspace, r))))
+
+    @property
+    def full(self) -> bool:
+        """Whether this lexicon has grown past its bounds."""
+        return self.count > MAX_UNITS or int(self._bounds[self.count]) > MAX_BYTES
+
+    def words(self, data: Array, offsets: Array) -> tuple[Array, Array, Array]:
+        """Starts and ends of all words (int64, byte positions in `data`), and each row's first word.
+
+        `offsets`: byte positions of the rows, rows + 1.
+        """
+        starts, ends, firsts = self._units(data, offsets)
+        numbers = self._numbers(data, starts, ends)
+        where = np.empty(len(offsets), np.int64)
+        cuts = self._cut_bounds, self._cut_starts, self._cut_ends
+        none = np.empty(0, np.int64)
+        count = interning.gather(numbers, starts, firsts, *cuts, none, none, where)
+        word_starts, word_ends = np.empty(count, np.int64), np.empty(count, np.int64)
+        interning.gather(numbers, starts, firsts, *cuts, word_starts, word_ends, where)
+        return word_starts, word_ends, where
+
+    def _units(self, data: Array, offsets: Array) -> tuple[Array, Array, Array]:
+        firsts = np.empty(len(offsets), np.int64)
+        none = np.empty(0, np.int64)
+        rules = self._flags, characters.SPACE, self._pairs, self._kinds, LONGEST
+        count = chunks.units(data, offsets, *rules, none, none, firsts)
+        starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+        chunks.units(data, offsets, *rules, starts, ends, firsts)
+        return starts, ends, firsts
+
+    def _numbers(self, data: Array, starts: Array, ends: Array) -> Array:
+        numbers = np.empty(len(starts), np.int32)
+        known, at = self.count, 0
+        while True:
+            at, self.count = interning.number(
+                data,
+                starts,
+                ends,
+                numbers,
+                at,
+                self.count,
+                self._arena,
+                self._bounds,
+                self._slots,
+                self._seed,
+            )
+            if at == len(starts):
+                break
+            self._grow(int(ends[at] - starts[at]))
+        self._cut(known)
+        return numbers
+
+    def _grow(self, size: int) -> None:
+        """Room for one more unit of `size` bytes, and as many again as there are."""
+        if self._bounds[self.count] + size > len(self._arena):
+            self._arena = _wider(self._arena, max(2 * len(self._arena), len(self._arena) + size))
+        if self.count + 2 > len(self._bounds):
+            self._bounds = _wider(self._bounds, 2 * len(self._bounds))
+            self._cut_bounds = _wider(self._cut_bounds, 2 * len(self._cut_bounds))
+        if 2 * (self.count + 1) > len(self._slots):
+            self._slots = np.zeros(2 * len(self._slots), np.int32)
+            interning.rebuild(self.count, self._arena, self._bounds, self._slots, self._seed)
+
+    def _learn_special(self, rules: list[str]) -> None:
+        data = np.frombuffer("\n".join(rules).encode(), np.uint8)
+        sizes = np.array([len(rule.encode()) for rule in rules], np.int64)
+        ends = np.cumsum(sizes + 1) - 1
+        self._numbers(data, ends - sizes, ends)
+        self._special = self.count
+
+    def _cut(self, known: int) -> None:
+        """Find the words of the units from `known` on."""
+        heads = np.zeros(self.count - known, np.int64)
+        if self._special:
+            table = self._arena, self._bounds, self._slots, self._seed
+            letters = self._flags, characters.LETTER, self._marks
+            plain(known, self.count, self._special, *table, *letters, heads)
+        sizes = np.diff(self._bounds[known : self.count + 1])
+        asked = np.flatnonzero(heads == 0)
+        counts = np.where(heads == sizes, 1, 2)
+        answers = [self._ask(known + asked[i : i + _BATCH]) for i in range(0, len(asked), _BATCH)]
+        for i, (found, _, _) in enumerate(answers):
+            counts[asked[i * _BATCH : (i + 1) * _BATCH]] = found
+        self._put(known, counts, heads, sizes, asked, answers)
+
+    def _put(
+        self,
+        known: int,
+        counts: Array,
+        heads: Array,
+        sizes: Array,
+        asked: Array,
+        answers: list[tuple[Array, Array, Array]],
+    ) -> None:
+        first = int(self._cut_bounds[known])
+        bounds = first + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        if bounds[-1] > len(self._cut_starts):
+            room = max(int(bounds[-1]), 2 * len(self._cut_starts))
+            self._cut_starts = _wider(self._cut_starts, room)
+            self._cut_ends = _wider(self._cut_ends, room)
+        self._cut_bounds[known : self.count + 1] = bounds
+        starts, ends = self._cut_starts, self._cut_ends
+        at = bounds[:-1][heads > 0]
+        starts[at], ends[at] = 0, heads[heads > 0]
+        marked = (heads > 0) & (counts == 2)
+        at = bounds[:-1][marked] + 1
+        starts[at], ends[at] = heads[marked], sizes[marked]
+        if len(asked):
+            from_spacy = np.repeat(bounds[:-1][asked], counts[asked]) + _within(counts[asked])
+            starts[from_spacy] = np.concatenate([s for _, s, _ in answers])
+            ends[from_spacy] = np.concatenate([e for _, _, e in answers])
+
+    def _ask(self, numbers: Array) -> tuple[Array, Array, Array]:
+        """spaCy's words of these units: how many each has, where each begins and ends in its unit (bytes)."""
+        from spacy.attrs import IDX, LENGTH  # type: ignore[import-not-found]
+
+        bounds = self._bounds
+        pieces = [self._arena[bounds[k] : bounds[k + 1]].tobytes() for k in numbers]
+        text = b"\n".join(pieces)
+        sizes = np.array([len(piece) for piece in pieces], np.int64)
+        starts = np.cumsum(sizes + 1) - sizes - 1
+        with self._tokenizer.vocab.memory_zone():
+            found = self._tokenizer(text.decode()).to_array([IDX, LENGTH])
+        data = np.frombuffer(text, np.uint8)
+        characters_at = np.append(np.flatnonzero(data & 0xC0 != 0x80), len(data))
+        index = found[:, 0].astype(np.int64)
+        begins = characters_at[index]
+        ends = characters_at[index + found[:, 1].astype(np.int64)]
+        words = data[begins] != ord("\n")
+        begins, ends = begins[words], ends[words]
+        owner = np.searchsorted(starts, begins, side="right") - 1
+        counts = np.bincount(owner, minlength=len(numbers))
+        return counts, begins - starts[owner], ends - starts[owner]
+
+
+_lock: Final = Lock()
+_current: list[Lexicon] = []
+
+
+def spacy_words(data: Array, offsets: Array) -> tuple[Array, Array, Array]:
+    """`Lexicon.words` by this process's lexicon, which is begun anew when it has grown too large."""
+    with _lock:
+        if _current and _current[0].full:
+            _current.clear()
+        if not _current:
+            _current.append(Lexicon(_tokenizer()))
+        return _current[0].words(data, offsets)
+
+
+@cache
+def _tokenizer() -> Any:
+    """spaCy's English tokenizer, over a vocabulary that computes nothing but words."""
+    try:
+        from spacy.lang.en import English
+        from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found]
+        from spacy.vocab import Vocab
+    except ModuleNotFoundError:
+        raise NotCheckable(
+            "words: spacy-en needs the package spacy", next_step="install codata-pipeline[text]"
+        ) from None
+    full: Any = English().tokenizer
+    found = Tokenizer(
+        Vocab(),
+        full.rules,
+        full.prefix_search,
+        full.suffix_search,
+        full.infix_finditer,
+        full.token_match,
+        full.url_match,
+    )
+    # In spaCy 3.8 the one word whose number is 1 must be known before the first memory zone.
+    found("IS_ALPHA")
+    return found
+
+
+def _crossings(tokenizer: Any) -> tuple[Array, Array]:
+    """Where a special case may match over a space: pairs of characters as `kernels.chunks` wants them.
+
+    A special case is matched as its tokens, whatever stands between them. So it reaches over a space only
+    where a chunk ends as one of its tokens does and the next begins as the token after it. If that token is
+    one letter, then no rule splits a chunk after it and before a lower-case letter: kind 1, unless a special
+    case does just that.
+    """
+    from spacy.symbols import ORTH  # type: ignore[import-not-found]
+    from spacy.tokenizer import Tokenizer
+
+    bare = Tokenizer(
+        tokenizer.vocab,
+        {},
+        tokenizer.prefix_search,
+        tokenizer.suffix_search,
+        tokenizer.infix_finditer,
+        tokenizer.token_match,
+        tokenizer.url_match,
+    )
+    first = {rule: tokens[0][ORTH] for rule, tokens in tokenizer.rules.items()}
+    splits = {head for rule, head in first.items() if len(head) == 1 and rule[1:2].islower()}
+    kinds: dict[int, int] = {}
+    for rule in tokenizer.rules:
+        tokens = [token.text for token in bare(rule)]
+        for left, right in pairwise(tokens):
+            letter = len(right) == 1 and right.isascii() and right.isalpha() and right not in splits
+            pair = ord(left[-1]) << 21 | ord(right[0])
+            kinds[pair] = min(kinds.get(pair, 1), int(letter))
+    pairs = sorted(kinds)
+    return np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
+
+
+def _wider(array: Array, size: int) -> Array:
+    made: Array = np.zeros(size, array.dtype)
+    made[: len(array)] = array
+    return made
+
+
+def _within(counts: Array) -> Array:
+    """0, 1, … for each count."""
+    found: Array = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return found
