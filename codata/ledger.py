@@ -65,6 +65,10 @@ class Ledger:
         )
         return [(CID(receipt), executor) for receipt, executor in rows]
 
+    def executed(self) -> dict[str, int]:
+        """How many receipts are known, by executor."""
+        return dict(self._db.execute("SELECT executor, count(*) FROM receipts GROUP BY executor"))
+
     def makers(self, cid: CID) -> list[CID]:
         """The tasks that are known to have made this output."""
         return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -15,9 +15,8 @@ from codata.home import Home
 from codata.records.base import kind_of
 from codata.records.job import Job
 from codata.records.manifest import Manifest
-from codata.records.receipt import Receipt
 from codata.records.run import Run
-from codata.records.task import Task
+from codata.tally import tally
 
 _SHARDS = 20  # shown to people; JSON has all
 _CELL = 60
@@ -101,16 +100,8 @@ def _dataset(home: Home, cid: CID) -> Shown:
 def _run(home: Home, cid: CID) -> Shown:
     store = home.store
     record = Run.load(store, cid)
-    steps: dict[str, dict[str, int]] = {}
-    executors: set[str] = set()
-    for row in record.entries(store):
-        receipt = Receipt.load(store, row.receipt)
-        task = Task.load(store, row.task)
-        entry = steps.setdefault(_work(task), {"tasks": 0, "rows": 0, "cpu_us": 0})
-        entry["tasks"] += 1
-        entry["rows"] += sum(o.rows for o in receipt.out.values())
-        entry["cpu_us"] += receipt.cost.cpu_us
-        executors.add(receipt.executor)
+    counted = tally(store, record)
+    executors = sorted(counted.executors)
     words = attested(home, cid)
     covered, of = coverage(home, cid)
     value = {
@@ -120,9 +111,9 @@ def _run(home: Home, cid: CID) -> Shown:
         "inputs": dict(record.inputs),
         "outputs": dict(record.outputs),
         "tasks": record.count,
-        "steps": [{"name": k, **v} for k, v in steps.items()],
+        "steps": [{"name": k, **asdict(w)} for k, w in counted.work.items()],
         "coordinator": record.coordinator,
-        "executors": sorted(executors),
+        "executors": executors,
         "attestations": [a.to_value() for a in words],
         "covered": covered,
     }
@@ -131,22 +122,15 @@ def _run(home: Home, cid: CID) -> Shown:
     text += [f"output {n}: {c}" for n, c in record.outputs.items()]
     text += ["", f"{'work':<44} {'tasks':>6} {'rows out':>10} {'CPU s':>8}"]
     text += [
-        f"{k[:44]:<44} {v['tasks']:>6} {v['rows']:>10} {v['cpu_us'] / 1e6:>8.2f}" for k, v in steps.items()
+        f"{k[:44]:<44} {w.tasks:>6} {w.rows:>10} {w.cpu_us / 1e6:>8.2f}" for k, w in counted.work.items()
     ]
-    text += ["", f"coordinator {record.coordinator}"] + [f"executor {e}" for e in sorted(executors)]
+    text += ["", f"coordinator {record.coordinator}"] + [f"executor {e}" for e in executors]
     text += [f"attestation {a.cid}: {a.text}" for a in words] or [
         "no attestation is known here: codata verify"
     ]
     if len(words) > 1:
         text.append(f"verifiers together: {covered} of {of} tasks run again and found right")
     return Shown(value, "\n".join(text))
-
-
-def _work(task: Task) -> str:
-    """What a task does: its operation, or the steps that are fused in it."""
-    calls = task.params.get("steps") if task.step == "rows" else None
-    names = [c.get("step") for c in calls if isinstance(c, dict)] if isinstance(calls, list) else [task.step]
-    return " + ".join(str(name) for name in names)
 
 
 def _job(home: Home, cid: CID) -> Shown:

@@ -25,12 +25,14 @@ from codata.provider.errors import headers_of, refusal, status_of, to_value
 from codata.provider.gateway import Gateway
 from codata.provider.have import Have
 from codata.provider.metrics import Metrics
-from codata.provider.page import Page
+from codata.provider.page.serve import Page
 from codata.provider.routing import Routing, peer
 from codata.provider.settings import Settings
 from codata.provider.watch import Watch
 
 _log = logging.getLogger("codata.provider")
+
+_MAX_PAGES: Final = 8  # looked at at once: they are made one after another
 
 _READ: Final = [Middleware(ForEverybody, methods="GET, HEAD, OPTIONS")]
 
@@ -61,7 +63,8 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         Route("/metrics", metrics.answer),
     ]
     if settings.page:
-        routes.append(Route("/", Page(home, installed, did).answer))
+        places = Places("pages", _MAX_PAGES)
+        routes += Page(home, installed, did).routes(bounded(places))
     behind: list[AbstractContextManager[object]] = []
 
     @asynccontextmanager

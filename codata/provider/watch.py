@@ -18,6 +18,7 @@ from codata.provider.metrics import Metrics
 _log = logging.getLogger("codata.provider")
 
 _ROUTES: Final = ("ipfs", "routing", "have", "pins", "health", "metrics", "openapi.json")
+_PAGES: Final = ("", "runs", "datasets")
 _LOGGED: Final = 300  # characters of a path
 
 
@@ -78,7 +79,7 @@ class Watch:
 
     def _record(self, scope: Scope, sent: _Sent) -> None:
         first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
-        route = first if first in _ROUTES else "page" if first == "" else "other"
+        route = first if first in _ROUTES else "page" if first in _PAGES else "other"
         seconds = time.perf_counter() - sent.began
         self.metrics.requests.labels(route, str(sent.status)).inc()
         self.metrics.bytes.labels(route).inc(sent.bytes)
