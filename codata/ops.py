@@ -165,7 +165,16 @@ def tracer(operation: Operation[Any]) -> Tracer[Any] | None:
 @cache
 def load_own() -> None:
     """Import our own modules that register operations or steps: all that a worker needs for an import."""
-    for module in ("rows", "seal", "limit", "concat", "importing", "tracing", "tracing_imports"):
+    for module in (
+        "rows",
+        "seal",
+        "limit",
+        "concat",
+        "importing",
+        "tracing",
+        "tracing_rows",
+        "tracing_imports",
+    ):
         importlib.import_module(f"codata.plan.{module}")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from cid_store.cid import CID
 from codata.ops import Context, Inputs, Origin, Traced
 from codata.plan import exchange as ex
+from codata.plan.concat import ConformParams, conform
 from codata.plan.seal import SliceParams, slice_rows
 
 
@@ -60,3 +61,10 @@ def _merge(
 def _answer(ctx: Context, params: ex.Where, inputs: Inputs, output: str, rows: Sequence[int]) -> list[Traced]:
     order = np.argsort(ex.gather(ctx, inputs["files"], params)[ex.ROW].to_numpy(), kind="stable")
     return [Traced((o,)) for o in gathered(ctx, inputs["files"], params, order[list(rows)])]
+
+
+@conform.traced
+def _conform(
+    ctx: Context, params: ConformParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    return kept(rows, "data", ("concat", "given the columns of both tables"))
