@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PARALLEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench lock clean
+.PHONY: help setup demo test test-all check bench bench-text lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ check: $(READY) ## formatting, lint, types, import contracts
 
 bench: $(READY) ## every comparison in benchmarks/, as ratios
 	$(BIN)/python -m benchmarks
+
+bench-text: $(READY) ## text steps beside datatrove, on 200 MB of documentation that is fetched once
+	$(BIN)/python -m benchmarks text
 
 lock: ## pin the project's own environments anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --group test --group check --group build \

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 # Not measurements: what the others share.
-SHARED = {"__init__", "__main__", "inputs", "jobs", "pairs", "peers"}
+SHARED = {"__init__", "__main__", "corpus", "datatrove_peer", "inputs", "jobs", "pairs", "peers"}
 
 
 def names() -> list[str]:

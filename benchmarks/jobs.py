@@ -33,11 +33,11 @@ def home_with(source: Path, home: Path) -> Path:
     return home
 
 
-def shard_files(home: Path, folder: Path) -> int:
-    """The shards of `rows` as Arrow files, which is what they are; returns how many."""
+def shard_files(home: Path, folder: Path, name: str = "rows") -> int:
+    """A dataset's shards as Arrow files, which is what they are; returns how many."""
     folder.mkdir()
     with Home(home) as opened:
-        dataset = Dataset(opened.store, dataset_of(opened, "rows"))
+        dataset = Dataset(opened.store, dataset_of(opened, name))
         for number, shard in enumerate(dataset.shards):
             (folder / f"{number:05}.arrow").write_bytes(opened.store.open_file(shard.cid).view())
         return len(dataset.shards)

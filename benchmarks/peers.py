@@ -2,6 +2,7 @@
 
 import FILE OUT                     JSON lines to one Arrow IPC file
 job FOLDER OUT PROCESSES [dedup]    the rows of `run`'s job, file by file
+steps FOLDER OUT PROCESSES JOB      codata's own row steps of a job, file by file
 read FILE                           a file's bytes, read and dropped
 """
 
@@ -53,6 +54,37 @@ def job(folder: Path, target: Path, processes: int, dedup: bool) -> None:
         whole.unique("text", keep="first", maintain_order=True).write_ipc(target / "unique.arrow")
 
 
+def steps(folder: Path, target: Path, processes: int, job_file: str) -> None:
+    """A job's row steps over every file, with nothing proven, named or kept."""
+    target.mkdir()
+    paths = sorted(folder.glob("*.arrow"))
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        pool.map(partial(stepped, job_file=job_file, target=target), paths, chunksize=1)
+        pool.close()
+        pool.join()
+
+
+def stepped(path: Path, job_file: str, target: Path) -> None:
+    """The row steps of a job on one file."""
+    import pyarrow as pa
+
+    from cid_store.stores.memory import MemoryStore
+    from codata.execute.context import StoreContext
+    from codata.jobs import load
+    from codata.plan.plan import resolve
+    from codata.steps import RowStep
+
+    store = MemoryStore()
+    with pa.memory_map(str(path)) as source:
+        table = pa.ipc.open_file(source).read_all()
+    for written in load(job_file, store).steps:
+        step, params = resolve(written)
+        assert isinstance(step, RowStep)
+        table = step.apply(params, table, StoreContext(store))
+    with pa.ipc.new_file(target / path.name, table.schema) as sink:
+        sink.write_table(table)
+
+
 def read(path: str) -> None:
     """Read a file through one buffer."""
     buffer = bytearray(_CHUNK)
@@ -67,6 +99,8 @@ def main(name: str, *arguments: str) -> None:
         import_jsonl(*arguments)
     elif name == "job":
         job(Path(arguments[0]), Path(arguments[1]), int(arguments[2]), "dedup" in arguments[3:])
+    elif name == "steps":
+        steps(Path(arguments[0]), Path(arguments[1]), int(arguments[2]), arguments[3])
     elif name == "read":
         read(*arguments)
     else:

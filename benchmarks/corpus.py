@@ -1,0 +1,123 @@
+"""Real text to measure on: documentation in Debian packages, as HTML, as rows and as JSON lines.
+
+Packages are downloaded and unpacked without being installed; where there is no `apt-get`, the benchmark takes
+another folder of HTML.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.pairs import MIB, codata
+
+PACKAGES = (
+    "gnome-user-docs",
+    "rust-doc",
+    "openjdk-17-doc",
+    "linux-doc-6.1",
+    "python-django-doc",
+    "postgresql-doc-15",
+    "debian-handbook",
+    "libreoffice-help-en-us",
+    "racket-doc",
+    "python-scipy-doc",
+    "gimp-help-en",
+    "libboost1.74-doc",
+    "octave-doc",
+    "sqlite3-doc",
+    "cmake-doc",
+    "erlang-doc",
+    "python-pandas-doc",
+)
+"""Free documentation of many kinds and writers, some 2 GB of HTML."""
+
+ENDINGS = (".html", ".htm", ".page", ".xhtml")
+
+EXTRACT = """codata: job/1
+steps:
+  - text.extract: {column: bytes, output: text}
+  - filter: {where: "text IS NOT NULL AND LENGTH(text) > 0"}
+  - select: {columns: {id: path, text: text}}
+"""
+
+
+def html(folder: Path) -> Path:
+    """A folder with every package unpacked; what is there already is not fetched again."""
+    unpacked = folder / "html"
+    for package in PACKAGES:
+        if (unpacked / package).is_dir():
+            continue
+        fetched = folder / "packages" / package
+        fetched.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["apt-get", "download", package], cwd=fetched, check=True, stdout=subprocess.DEVNULL)
+        (archive,) = fetched.glob("*.deb")
+        subprocess.run(["dpkg-deb", "-x", archive, unpacked / package], check=True)
+        shutil.rmtree(fetched)
+    return unpacked
+
+
+def pages(folder: Path) -> Iterator[Path]:
+    """Every page below a folder, in the order of their paths; links are not followed."""
+    for here, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(here, name)
+            if name.endswith(ENDINGS) and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def chosen(source: Path, target: Path, size: int) -> None:
+    """Copies of pages of about `size` bytes in all, taken evenly over all of them."""
+    found = list(pages(source))
+    whole = sum(p.stat().st_size for p in found)
+    taken = seen = 0
+    for path in found:
+        seen += path.stat().st_size
+        if taken * whole < seen * min(size, whole):
+            taken += path.stat().st_size
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+FILES = 8
+"""JSON lines files: what the peer shares out among its processes."""
+
+
+def documents(source: Path, folder: Path, size: int) -> tuple[Path, Path]:
+    """From HTML to rows of `id` and `text`: a home that holds them as `docs`, and the same as JSON lines.
+
+    `size`: bytes of HTML to take; the text is about a quarter of that.
+    """
+    picked, home, lines = folder / "pages", folder / "home", folder / "jsonl"
+    chosen(source, picked, size)
+    job = folder / "extract.yaml"
+    job.write_text(EXTRACT, encoding="utf-8")
+    codata("add", picked, "--format", "files", "--name", "pages", home=home)
+    codata("run", job, "pages", "--name", "docs", home=home)
+    whole = folder / "docs.jsonl"
+    codata("export", "docs", whole, home=home)
+    _divided(whole, lines)
+    return home, lines
+
+
+def _divided(whole: Path, folder: Path) -> None:
+    """A file of lines as `FILES` files, in order."""
+    folder.mkdir()
+    with whole.open("rb") as source:
+        count = sum(1 for _ in source)
+        source.seek(0)
+        for number in range(FILES):
+            share = count * (number + 1) // FILES - count * number // FILES
+            (folder / f"{number:05}.jsonl").write_bytes(b"".join(islice(source, share)))
+    whole.unlink()
+
+
+def text_size(lines: Path) -> float:
+    """MiB of JSON lines."""
+    return sum(p.stat().st_size for p in lines.glob("*.jsonl")) / MIB
