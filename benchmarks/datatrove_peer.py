@@ -1,6 +1,6 @@
 """The peer: datatrove. `python -m benchmarks.datatrove_peer STEP IN OUT WORKERS`.
 
-IN is a folder of JSON lines with `id` and `text`; each file is one task of datatrove. What stays is written to
+IN is a folder of JSON lines with `id` and `text`; each file is one task of datatrove. What stays goes to
 OUT as JSON lines, not compressed. STEP is one of `STEPS`.
 """
 
