@@ -88,6 +88,9 @@ class Operation(Generic[P]):
     engines: tuple[str, ...]
     params: type[P]
     run: Callable[[Context, P, Inputs], Outputs]
+    lazy: tuple[str, ...] = ()
+    """Inputs of which few are read, if any: such a task runs where the plan is made, and what it asks for is
+    brought there."""
 
     def traced(self, trace: Tracer[P]) -> Tracer[P]:
         """Register (as a decorator) how rows that this operation gives lead back to rows that it took."""
@@ -134,12 +137,17 @@ _TRACERS: dict[tuple[str, int], Tracer[Any]] = {}
 
 
 def op(
-    name: str, *, version: int, params: type[P], engines: tuple[str, ...] = ("pyarrow",)
+    name: str,
+    *,
+    version: int,
+    params: type[P],
+    engines: tuple[str, ...] = ("pyarrow",),
+    lazy: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Context, P, Inputs], Outputs]], Operation[P]]:
     """Register a function as operation `name`; the decorated name becomes the `Operation`."""
 
     def register(run: Callable[[Context, P, Inputs], Outputs]) -> Operation[P]:
-        operation = Operation(name, version, engines, params, run)
+        operation = Operation(name, version, engines, params, run, lazy)
         _OPERATIONS[name, version] = operation
         return operation
 

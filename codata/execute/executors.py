@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from cid_store.cid import CID
 from cid_store.errors import UsageError
 from codata.errors import OutOfResources, TaskFailed
+from codata.execute.account import Account
 from codata.execute.worker import Outcome, release, set_up, work
 
 if TYPE_CHECKING:
@@ -33,6 +34,18 @@ class Executor(ABC):
     @abstractmethod
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
         """Run each task of the store at `url`; call `report` in this thread as each ends, in any order."""
+
+    def holds(self, cids: Sequence[CID]) -> list[bool]:
+        """Which of these its tasks can read although the home's store lacks them."""
+        return [False] * len(cids)
+
+    def fetch(self, cids: Sequence[CID]) -> list[CID]:
+        """Bring what it holds to the home's store; returns what it could not bring."""
+        return []
+
+    def account(self) -> Account:
+        """What the work came to so far."""
+        return Account()
 
     @abstractmethod
     def close(self) -> None:

@@ -34,6 +34,10 @@ class Cache:
         self._me = home.identity.did
         self._trusted = set(home.trusted())
 
+    def distrust(self, did: str) -> None:
+        """Count no receipt of this executor any more."""
+        self._trusted.discard(did)
+
     def look(self, tasks: Iterable[CID]) -> Found:
         """What is known of these tasks; its small outputs are safe from `gc` from now on."""
         known: dict[CID, Known] = {}

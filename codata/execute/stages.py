@@ -3,15 +3,17 @@ plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError
 from codata import seals
 from codata.errors import TaskFailed
 from codata.execute.derive import Maker, derive
+from codata.execute.errors import Distrusted, InputsGone
 from codata.execute.executors import Executor
 from codata.execute.known import BATCH, Cache, Known, all_outputs
 from codata.execute.progress import Progress
@@ -22,6 +24,9 @@ from codata.plan.stage import Stage
 from codata.records.receipt import Receipt
 from codata.records.run import MAX_TASKS
 from codata.records.task import Task
+
+LOSSES: Final = 8
+"""How often what a stage reads, or what a run gave, may be lost: each time, who held it has gone."""
 
 
 @dataclass
@@ -48,10 +53,25 @@ class Driver:
         self._cache = Cache(home)
         self._trusted = set(home.trusted())
         self._unsealed: list[CID] = []
+        self._done: dict[CID, Known] = {}
+        """What others did in this run: it counts here and nowhere else, unless they are trusted."""
 
-    def drive(self, plan: Plan) -> Driven:
-        """Run a plan to its end. Raises what a task raised, once the rest of its stage has ended and is
-        kept."""
+    def drive(self, begin: Callable[[], Plan], complete: Callable[[Driven], None]) -> Driven:
+        """Run a plan to its end, then `complete` it; from its beginning again where an executor is found
+        false, without its work.
+
+        Raises what a task raised, once the rest of its stage has ended and is kept.
+        """
+        while True:
+            try:
+                driven = self._drive(begin())
+                complete(driven)
+                return driven
+            except Distrusted as e:
+                self._cache.distrust(e.did)
+                self._done = {t: known for t, known in self._done.items() if known[1].executor != e.did}
+
+    def _drive(self, plan: Plan) -> Driven:
         driven = Driven()
         send: list[Receipt] | None = None
         while True:
@@ -70,7 +90,8 @@ class Driver:
             )
         tasks = {task.cid: task for task in stage.tasks}
         looked = self._cache.look(tasks)
-        found: dict[CID, Known] = dict(looked.known)
+        found: dict[CID, Known] = {cid: self._done[cid] for cid in tasks if cid in self._done}
+        found |= looked.known
         todo = [task for cid, task in tasks.items() if cid not in found]
         self._progress.stage(stage.name, len(tasks), len(found))
         self._mend_seals(found.values())
@@ -89,10 +110,23 @@ class Driver:
                 yield from task.input_cids(self._store, name)
 
     def _perform(self, name: str, tasks: Sequence[Task]) -> dict[CID, Known]:
-        """Run tasks whose inputs are here; every receipt is recorded as it comes, and sealed."""
-        if not tasks:
-            return {}
+        """Run tasks whose inputs are there; every receipt is recorded as it comes, and sealed."""
         done: dict[CID, Known] = {}
+        left = list(tasks)
+        for _ in range(LOSSES):
+            failed = self._run(left, done) if left else []
+            gone = {o.task for o in failed if isinstance(o.error, InputsGone)}
+            if len(gone) < len(failed):
+                others = [o for o in failed if o.task not in gone]
+                raise self._failure(name, others, {t.cid: t for t in left})
+            left = [task for task in left if task.cid in gone]
+            if not left:
+                return done
+            self.restore(name, self._inputs(left))
+        raise self._failure(name, failed, {t.cid: t for t in left})
+
+    def _run(self, tasks: Sequence[Task], done: dict[CID, Known]) -> list[Outcome]:
+        """Run each task once; puts what ended well into `done`, returns the others."""
         failed: list[Outcome] = []
 
         def report(outcome: Outcome) -> None:
@@ -102,7 +136,11 @@ class Driver:
             receipt = Receipt.load(self._store, outcome.receipt)
             done[outcome.task] = (outcome.receipt, receipt)
             self._home.ledger.record(receipt.task, outcome.receipt, receipt.executor, all_outputs(receipt))
-            self._unsealed.append(outcome.receipt)
+            if outcome.sealed is not None:
+                self._home.ledger.seal([(outcome.receipt, outcome.sealed)])
+                self._done[outcome.task] = done[outcome.task]
+            else:
+                self._unsealed.append(outcome.receipt)
             if len(self._unsealed) >= seals.BATCH:
                 self._seal()
             self._progress.advance()
@@ -112,9 +150,7 @@ class Driver:
             self._executor.run(cids, self._home.store_url, self._home.identity.did, report)
         finally:
             self._seal()
-        if failed:
-            raise self._failure(name, failed, {t.cid: t for t in tasks})
-        return done
+        return failed
 
     def _seal(self) -> None:
         """Seal what has ended so far, so that a killed run keeps its proofs."""
@@ -168,10 +204,13 @@ class Driver:
                     break
 
     def _held(self, cids: Sequence[CID]) -> list[bool]:
+        """Which of these tasks can read: here, or where they run."""
         held: list[bool] = []
         for start in range(0, len(cids), BATCH):
             held += self._store.has_many(cids[start : start + BATCH])
-        return held
+        away = [cid for cid, here in zip(cids, held, strict=True) if not here]
+        there = dict(zip(away, self._executor.holds(away), strict=True)) if away else {}
+        return [here or there[cid] for cid, here in zip(cids, held, strict=True)]
 
     def _makers(self, refused: set[CID], cid: CID) -> Iterator[Maker]:
         """The tasks that are said to have made this, the word of trusted executors first."""

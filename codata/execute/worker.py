@@ -12,15 +12,20 @@ from codata.errors import OutOfResources, TaskFailed
 
 if TYPE_CHECKING:
     from cid_store import Store
+    from codata.ledger import Sealed
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a task: a receipt, or a named error. Nothing else passes through a scheduler."""
+    """What became of a task: a receipt, or a named error. Nothing else passes through a scheduler.
+
+    `sealed`: where the receipt is sealed, if its executor did that already.
+    """
 
     task: CID
     receipt: CID | None = None
     error: CidStoreError | None = None
+    sealed: Sealed | None = None
 
 
 def set_up(environment: dict[str, str]) -> None:

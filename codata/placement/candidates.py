@@ -59,7 +59,7 @@ def _equal(problem: Problem, weights: Array, tasks: Array) -> tuple[Array, Array
     flags = problem.held.rows(reads)
     if len(reads) == len(tasks) and np.array_equal(starts, np.arange(len(tasks))):
         whole: Array = flags.astype(np.bool_)
-        any_held: Array = flags.any(axis=1)
+        any_held: Array = np.asarray(flags.any(axis=1))
     else:
         whole, any_held = _several(flags, weights[reads], starts, len(tasks))
     whole &= allowed

@@ -37,7 +37,7 @@ def find_candidates(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_node(candidates_value(cutter.candidates(ctx.table(part))))}
 
 
-@op("seal/pick", version=1, params=NoParams, engines=())
+@op("seal/pick", version=1, params=NoParams, engines=(), lazy=("parts",))
 def pick(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     """Choose cuts over the concatenation of parts: a list of shards as segments of parts."""
     parts = inputs["parts"]

@@ -1,0 +1,180 @@
+"""The providers of a run: what each offered, holds and did, and what went wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from decimal import Decimal
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from cid_store.cid import CID
+from cid_store.errors import CidStoreError
+from codata.identity import Identity
+from codata.remote.client import Client
+from codata.remote.errors import (
+    NoPlace,
+    ProviderFull,
+    ProviderLied,
+    ProviderRefused,
+    ProviderStalled,
+)
+from codata.remote.offer import Offer
+
+MAX_PROVIDERS: Final = 1000
+_AGAIN: Final = 30.0  # seconds after which a provider that was gone is asked again
+_THREADS: Final = 32
+
+
+@dataclass
+class Member:
+    """One provider. `word`: good, gone, full, refused, stalled or false; only the good get work."""
+
+    number: int
+    client: Client
+    offer: Offer | None = None
+    word: str = "gone"
+    why: str = ""
+    asked: float = -_AGAIN
+    pulls: bool = True
+    """Whether it fetched what it was told to fetch, so far."""
+    tasks: int = 0
+    cpu_us: int = 0
+    price: Decimal = Decimal(0)
+    bytes_sent: int = 0
+    audited: int = 0
+    faults: list[tuple[CidStoreError, tuple[CID, ...]]] = field(default_factory=list)
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def url(self) -> str:
+        """Its URL, which is what people know it by."""
+        return self.client.url
+
+    @property
+    def good(self) -> bool:
+        """Whether it gets work."""
+        return self.word == "good"
+
+    @property
+    def terms(self) -> Offer:
+        """Its offer; raises `NoPlace` where it made none."""
+        if self.offer is None:
+            raise NoPlace(f"{self.url}: {self.why}")
+        return self.offer
+
+    def fault(self, error: CidStoreError, *evidence: CID) -> None:
+        """Remember what went wrong, and give it no more work where that is due; who was false stays so."""
+        with self.lock:
+            self.faults.append((error, evidence))
+            if self.word != "false":
+                self.word, self.why = _word(error), error.message
+
+    def sent(self, size: int) -> None:
+        """Count bytes of inputs that were brought to it."""
+        with self.lock:
+            self.bytes_sent += size
+            self.price += self.terms.gigabyte_price * size / 10**9
+
+
+def _word(error: CidStoreError) -> str:
+    for kind, word in (
+        (ProviderLied, "false"),
+        (ProviderFull, "full"),
+        (ProviderRefused, "refused"),
+        (ProviderStalled, "stalled"),
+    ):
+        if isinstance(error, kind):
+            return word
+    return "gone"
+
+
+class Pool:
+    """Providers asked together. What they hold is remembered until `renew`."""
+
+    def __init__(self, urls: Sequence[str], me: Identity, *, silence: float = 30) -> None:
+        unique = list(dict.fromkeys(url.rstrip("/") for url in urls))[:MAX_PROVIDERS]
+        self.members = [Member(i, Client(url, me, silence=silence)) for i, url in enumerate(unique)]
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="providers")
+        self._held: dict[CID, int] = {}
+        """Bits by member number: who said to hold it, or made it."""
+        self._asked: dict[CID, int] = {}
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Leave all."""
+        for member in self.members:
+            member.client.close()
+        self._threads.shutdown(cancel_futures=True)
+
+    def good(self) -> list[Member]:
+        """Those that get work."""
+        return [m for m in self.members if m.good]
+
+    # -- who is there ----------------------------------------------------------------------------------------
+
+    def renew(self) -> None:
+        """Ask for offers again: of those that are there, and after a while of those that were gone."""
+        now = time.monotonic()
+        due = [
+            m for m in self.members if m.good or (m.word in ("gone", "stalled") and now - m.asked > _AGAIN)
+        ]
+        self._asked.clear()
+        list(self._threads.map(self._ask, due))
+
+    def _ask(self, member: Member) -> None:
+        member.asked = time.monotonic()
+        first = member.offer is None
+        try:
+            offer = member.client.offer()
+            if member.offer is not None and offer.did != member.offer.did:
+                raise ProviderLied(f"{member.url} was {member.offer.did} and now is {offer.did}")
+        except CidStoreError as e:
+            if member.good or first:
+                member.fault(e)
+            return
+        member.offer, member.word, member.why = offer, "good", ""
+
+    # -- who holds what --------------------------------------------------------------------------------------
+
+    def locate(self, cids: Iterable[CID]) -> None:
+        """Learn from the good who holds these; each is asked about a CID once until `renew`."""
+        wanted = list(dict.fromkeys(cids))
+
+        def ask(member: Member) -> None:
+            bit = 1 << member.number
+            new = [cid for cid in wanted if not self._asked.get(cid, 0) & bit]
+            if not new:
+                return
+            try:
+                flags = np.unpackbits(member.client.have(new), count=len(new)).astype(bool)
+            except CidStoreError as e:
+                member.fault(e)
+                return
+            with self._lock:
+                for cid, here in zip(new, flags.tolist(), strict=True):
+                    self._asked[cid] = self._asked.get(cid, 0) | bit
+                    self._held[cid] = self._held.get(cid, 0) | bit if here else self._held.get(cid, 0) & ~bit
+
+        list(self._threads.map(ask, self.good()))
+
+    def note(self, cid: CID, member: Member, holds: bool = True) -> None:
+        """Learn by other ways that a member holds a CID, or does not."""
+        bit = 1 << member.number
+        with self._lock:
+            now = self._held.get(cid, 0)
+            self._held[cid] = now | bit if holds else now & ~bit
+            self._asked[cid] = self._asked.get(cid, 0) | bit
+
+    def holders(self, cid: CID) -> list[Member]:
+        """The good members that are known to hold a CID."""
+        bits = self._held.get(cid, 0)
+        return [m for m in self.members if bits >> m.number & 1 and m.good]
+
+    def each(self, do: Callable[[CID], object], cids: Iterable[CID]) -> list[object]:
+        """`do` with each CID, several at once."""
+        return list(self._threads.map(do, cids))
