@@ -15,7 +15,7 @@ from codata.home import Home
 from codata.provider.held import held
 from codata.provider.page.graph import Drawing, draw, lineage, short
 from codata.provider.page.overview import MAX_RUNS, RunFacts, run_facts
-from codata.provider.page.things import Thing, thing
+from codata.provider.page.things import Thing, names_of, thing
 from codata.records.base import kind_of
 from codata.records.job import Job, StepCall
 from codata.records.manifest import Manifest, ShardRef
@@ -61,7 +61,7 @@ class DatasetDetails:
 
 def run_details(home: Home, cid: CID) -> RunDetails:
     """The facts of a run; raises `BlockNotFound`, `BadRecord`."""
-    names = _names(home)
+    names = names_of(home)
     record = Run.load(home.store, cid)
     facts = run_facts(home, cid, names.get(cid, ""))
     if facts is None:
@@ -90,7 +90,7 @@ def dataset_details(home: Home, cid: CID) -> DatasetDetails:
         here=sum(held(home.store, (shard.cid for shard in shards))),
         made_by=tuple(thing(home.store, run) for run in home.ledger.runs(cid)[-MAX_RUNS:]),
         used_by=tuple(_users(home, cid)),
-        drawing=draw(lineage(home, cid, _names(home))),
+        drawing=draw(lineage(home, cid, names_of(home))),
     )
 
 
@@ -104,10 +104,6 @@ def _users(home: Home, cid: CID) -> list[Thing]:
         except CidStoreError:
             continue
     return found
-
-
-def _names(home: Home) -> dict[CID, str]:
-    return {cid: name for name, cid in home.names.all().items()}
 
 
 def _parameters(call: StepCall) -> str:

@@ -21,6 +21,7 @@ MAX_TIES: Final = 8
 """Inputs, outputs and makers that are followed from one node: what strangers wrote has no end."""
 
 _LINE: Final = 30  # characters that fit a box
+_ASIDE: Final = 26  # pixels
 _TAIL: Final = 8  # of a CID: its end tells it from others
 
 
@@ -146,6 +147,9 @@ def _run_node(node: Node, steps: tuple[str, ...], tasks: int, name: str | None) 
 
 def _lines(found: Lineage, layout: Layout) -> Iterator[Line]:
     for edge, points in layout.routes.items():
+        if edge[::-1] in layout.routes:  # there and back: side by side
+            aside = _ASIDE if edge[0] < edge[1] else -_ASIDE
+            points = [(x + aside, y) for x, y in points]
         (x, y), (to_x, to_y) = points[0], points[1]
         name = short(found.edges[edge], 18)
         yield Line(_path(points), name, (x + to_x) // 2, (y + to_y) // 2)

@@ -11,7 +11,7 @@ from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.attested import Attested, attested, coverage
 from codata.home import Home
-from codata.provider.page.things import Thing, thing
+from codata.provider.page.things import Thing, names_of, thing
 from codata.records.job import Job
 from codata.records.run import Run
 
@@ -104,6 +104,13 @@ class Facts:
         return tuple({t.cid: t for t in (*named, *tied) if t.kind == "dataset"}.values())
 
     @property
+    def listed(self) -> tuple[Named, ...]:
+        """The names, datasets first, without those of runs that are shown themselves."""
+        shown = {run.cid for run in self.runs}
+        listed = [n for n in self.names if n.thing.cid not in shown]
+        return tuple(sorted(listed, key=lambda n: n.thing.kind != "dataset"))
+
+    @property
     def rows(self) -> int:
         """Rows of the datasets."""
         return sum(t.rows for t in self.datasets)
@@ -126,7 +133,7 @@ class Collector:
         """The facts as they are now."""
         home = self._home
         names, runs = home.names.all(), home.ledger.runs()
-        by_cid = {cid: name for name, cid in names.items()}
+        by_cid = names_of(home)
         shown = [Named(name, thing(home.store, cid)) for name, cid in list(names.items())[:MAX_NAMES]]
         known: dict[tuple[CID, ...], RunFacts] = {}
         for run in reversed(runs[-MAX_RUNS:]):

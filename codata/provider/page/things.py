@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cid_store import Store
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError
+from codata.home import Home
 from codata.records.base import kind_of
 from codata.records.manifest import Manifest
 from codata.records.run import Run
@@ -66,6 +67,14 @@ def thing(store: Store, cid: CID) -> Thing:
         return Thing(cid, "missing")
     except CidStoreError:
         return Thing(cid, "broken")
+
+
+def names_of(home: Home) -> dict[CID, str]:
+    """What each named CID is called here: all its names."""
+    names: dict[CID, str] = {}
+    for name, cid in home.names.all().items():
+        names[cid] = f"{names[cid]}, {name}" if cid in names else name
+    return names
 
 
 def size_text(size: int) -> str:
