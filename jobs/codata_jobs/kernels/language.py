@@ -76,7 +76,7 @@ def classify(
     logs: Array,
     exps: Array,
 ) -> tuple[Array, Array]:
-    """For each text the likeliest label and its probability times `UNIT`, int64; -1 where no feature is found.
+    """For each text the likeliest label and its probability times `UNIT`; -1 where no feature is found.
 
     Text i is `data[offsets[i]:offsets[i + 1]]` (uint8). The automaton goes from `state` on byte b to
     `moves[256 * rows[state] + b]`, and has found `features[state]` there if that is not negative. `weights`

@@ -102,9 +102,7 @@ def _start_tags(pages: list[str | None]) -> list[int]:
     """How many start tags each page has at most; negative where it may cost too much to parse."""
     from codata_jobs.kernels.html import FORMATTING, start_tags
 
-    found: list[int] = start_tags(
-        *buffers(pa.array(pages, pa.large_string()).fill_null("")), FORMATTING
-    ).tolist()
+    found: list[int] = start_tags(*text_buffers(pages), FORMATTING).tolist()
     return found
 
 
