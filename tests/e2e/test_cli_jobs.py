@@ -1,0 +1,65 @@
+"""Jobs through the command line: trials, and what a job drops."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import Commands
+
+JOB = """codata: job/1
+steps:
+  - text.normalize: {column: text, strip: true}
+  - text.length_filter: {column: text, min: 5, max: 20}
+  - filter: {where: "id > 2"}
+"""
+
+
+@pytest.fixture
+def codata(tmp_path: Path) -> Commands:
+    """A home with twelve rows of text, named `rows`."""
+    source = tmp_path / "rows.jsonl"
+    source.write_text("".join(json.dumps({"id": i, "text": "ab " * i}) + "\n" for i in range(12)))
+    (tmp_path / "job.yaml").write_text(JOB)
+    run = Commands(tmp_path / "home")
+    assert run("add", source, "--name", "rows").code == 0
+    return run
+
+
+def test_what_is_dropped_is_a_dataset_with_reasons(codata: Commands, tmp_path: Path) -> None:
+    done = codata("run", tmp_path / "job.yaml", "rows", "--keep-dropped", "--name", "clean")
+    assert done.code == 0, done.err
+    assert set(done.value["outputs"]) == {"output", "dropped"}
+    assert codata("export", "clean.dropped", tmp_path / "dropped.jsonl").code == 0
+    dropped = [json.loads(line) for line in (tmp_path / "dropped.jsonl").read_text().splitlines()]
+    assert {(r["id"], r["dropped_by"], r["reason"]) for r in dropped} == {
+        (0, "text.length_filter", "too short"),
+        (1, "text.length_filter", "too short"),
+        *((i, "text.length_filter", "too long") for i in range(8, 12)),
+        (2, "filter", "where"),
+    }
+    assert codata("verify", done.value["run"], "--full").code == 0
+
+
+def test_the_first_output_is_that_of_the_job_alone(codata: Commands, tmp_path: Path) -> None:
+    plain = codata("run", tmp_path / "job.yaml", "rows").value
+    kept = codata("run", tmp_path / "job.yaml", "rows", "--keep-dropped").value
+    assert plain["output"] == kept["output"]
+    assert plain["run"] != kept["run"]
+
+
+def test_a_plan_knows_of_what_is_kept(codata: Commands, tmp_path: Path) -> None:
+    planned = codata("plan", tmp_path / "job.yaml", "rows", "--keep-dropped")
+    done = codata("run", tmp_path / "job.yaml", "rows", "--keep-dropped")
+    again = codata("plan", tmp_path / "job.yaml", "rows", "--keep-dropped")
+    assert planned.value["job"] == again.value["job"]
+    assert again.value["complete"]
+    assert sum(s["tasks"] for s in again.value["stages"]) == done.value["tasks"]
+
+
+def test_a_job_that_drops_nothing_is_told_so(codata: Commands, tmp_path: Path) -> None:
+    (tmp_path / "plain.yaml").write_text("codata: job/1\nsteps:\n  - text.normalize: {column: text}\n")
+    done = codata("run", tmp_path / "plain.yaml", "rows", "--keep-dropped")
+    assert (done.code, done.error) == (2, "UsageError")
