@@ -11,6 +11,7 @@ from codata.errors import NotCheckable, ParameterError
 from codata.ops import Context, Params
 from codata.steps import RowStep, need, step
 from codata_jobs.text.charset import decode
+from codata_jobs.text.column import text_buffers
 
 DEPTH: Final = 512
 """Elements within each other, in a page that is measured: what browsers of the Blink family keep."""
