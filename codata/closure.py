@@ -80,6 +80,11 @@ def _of(store: Store, root: CID, walked: set[CID]) -> Iterator[CID]:
         yield from (cid,) if cid.codec == DAG_CBOR else _dag(store, cid, walked)
 
 
+def is_record(store: Store, root: CID) -> bool:
+    """Whether less belongs to a root than all that it links to: it is a record that says what does."""
+    return kind_of(store, root) in _KINDS
+
+
 def roots_of(store: Store, root: CID) -> Iterator[CID]:
     """What belongs to a root, with files by their roots alone: every block of it, if `root` is no record."""
     kind = kind_of(store, root)

@@ -23,7 +23,13 @@ def connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """All of what is written within, or none of it."""
+    """All of what is written within, or none of it; within another transaction, a part of that one.
+
+    Threads that share a connection take turns by a lock of their own.
+    """
+    if db.in_transaction:
+        yield db
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
         yield db

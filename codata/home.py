@@ -32,6 +32,7 @@ from codata.names import Names, resolve
 from codata.trust import Trust
 
 FOLDER = ".codata"
+DATABASE = "home.sqlite"
 
 
 class Home:
@@ -42,7 +43,7 @@ class Home:
         self.path = path = path.absolute()  # tasks may run in processes that stand elsewhere
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._db = connect(path / "home.sqlite")
+            self._db = connect(path / DATABASE)
             self.names = Names(self._db)
             self.ledger = Ledger(self._db)
             self.trust = Trust(self._db)

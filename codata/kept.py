@@ -68,6 +68,10 @@ class Kept:
             gone = "DELETE FROM kept WHERE owner = ? AND cid = ?"
             return sum(db.execute(gone, (owner, cid)).rowcount for cid in cids)
 
+    def of(self, owner: str) -> list[CID]:
+        """What is kept for `owner`, sorted."""
+        return [CID(cid) for (cid,) in self._db.execute("SELECT cid FROM kept WHERE owner = ?", (owner,))]
+
     def sweep(self, now: float) -> int:
         """Forget what has expired; how much that was. `codata gc` frees it."""
         return self._db.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount

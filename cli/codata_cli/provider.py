@@ -1,8 +1,10 @@
-"""Commands on providers: serve."""
+"""Commands on providers: serve, token."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -15,12 +17,8 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     provider = typer.Typer(help="Hand out what this home's store holds.", no_args_is_help=True)
     provider.command("serve")(serve)
-    provider.callback()(_group)
+    provider.command("token")(token)
     app.add_typer(provider, name="provider")
-
-
-def _group() -> None:
-    """Keep `serve` a command of its own while it is the only one."""
 
 
 def serve(
@@ -41,15 +39,9 @@ def serve(
 
     Settings are in the table [provider] of the home's config.toml; flags count before them.
     """
-    from cid_store.errors import UsageError
-
-    try:
+    with _installed():
         from codata.provider.server import serve as run
         from codata.provider.settings import Settings
-    except ModuleNotFoundError as e:
-        raise UsageError(
-            f"{e.name} is not installed", next_step="pip install 'codata-pipeline[provider]'"
-        ) from None
     with session(home, json, store) as (opened, out):
         settings = Settings.load(
             opened.config, {"listen": listen, "announce": announce or None, "page": page}
@@ -62,3 +54,48 @@ def serve(
             sys.stdout.flush()
 
         run(opened, settings, listening)
+
+
+def token(
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Who is to have it. Without one: the accounts.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="End the account and let go of its pins.")] = False,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Give an account a token for the pinning service; one that it had before counts no more.
+
+    It is shown this once: only its hash is kept.
+    """
+    from cid_store.errors import UsageError
+
+    with _installed():
+        from codata.provider.pins import accounts
+    with session(home, json, store) as (opened, out):
+        if account is None:
+            if remove:
+                raise UsageError("--remove needs an account", next_step="`codata provider token` lists them")
+            names = accounts.names(opened)
+            out.result({"accounts": names}, "\n".join(names) or "there are no accounts yet")
+        elif remove:
+            pins = accounts.remove(opened, account)
+            out.result({"account": account, "pins": pins}, f"{account} is removed, with {pins} pins")
+        else:
+            issued = accounts.issue(opened, account)
+            note("this token is not shown again")
+            out.result({"account": account, "token": issued}, issued)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Say how to install what a provider needs, where it is missing."""
+    from cid_store.errors import UsageError
+
+    try:
+        yield
+    except ModuleNotFoundError as e:
+        raise UsageError(
+            f"{e.name} is not installed", next_step="pip install 'codata-pipeline[provider]'"
+        ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -26,12 +26,15 @@ from codata.provider.gateway import Gateway
 from codata.provider.have import Have
 from codata.provider.metrics import Metrics
 from codata.provider.page.serve import Page
-from codata.provider.routing import Routing, peer
+from codata.provider.pins.errors import failure, is_pins
+from codata.provider.pins.service import Pins
+from codata.provider.routing import Routing, delegates, peer
 from codata.provider.settings import Settings
 from codata.provider.watch import Watch
 
 _log = logging.getLogger("codata.provider")
 
+_MAX_PINS: Final = 64  # requests about pins at once: each takes a thread for a moment
 _MAX_PAGES: Final = 8  # looked at at once: they are made one after another
 
 _READ: Final = [Middleware(ForEverybody, methods="GET, HEAD, OPTIONS")]
@@ -51,8 +54,8 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
             {"status": "ok", "version": installed, "did": did}, headers={"cache-control": "no-store"}
         )
 
-    def bounded(places: Places) -> Middleware:
-        return Middleware(Bounded, places=places, patience=settings.client_patience)
+    def bounded(places: Places, tell: Callable[[CidStoreError], Response] = refusal) -> Middleware:
+        return Middleware(Bounded, places=places, patience=settings.client_patience, tell=tell)
 
     read = ["GET", "OPTIONS"]  # HEAD comes with GET
     routes = [
@@ -65,7 +68,9 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     if settings.page:
         places = Places("pages", _MAX_PAGES)
         routes += Page(home, installed, did).routes(bounded(places))
-    behind: list[AbstractContextManager[object]] = []
+    pins = Pins(home, settings.pins, delegates(routing.peer), settings.client_patience)
+    routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])
+    behind: list[AbstractContextManager[object]] = [pins]
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -78,8 +83,9 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         finally:
             await to_thread.run_sync(stack.close)
 
-    handlers = {CidStoreError: _refused, HTTPException: _not_here}
+    handlers = {CidStoreError: _refused, HTTPException: _not_here, Exception: _fault}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
+    app.router.redirect_slashes = False  # a path is what the documents say, or nothing
     return Watch(app, metrics, settings.allowed_hosts)
 
 
@@ -94,4 +100,12 @@ async def _not_here(request: Request, error: Exception) -> Response:
     """No such path, or no such method on it."""
     assert isinstance(error, HTTPException)
     told = UsageError(f"{request.method[:20]} of this path: {error.detail}")
+    if is_pins(request.url.path):
+        return failure(told, error.status_code)
     return JSONResponse(to_value(told), error.status_code, {**(error.headers or {}), **headers_of(told)})
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """What nobody foresaw; it is raised again for the log."""
+    told = CidStoreError("a fault in the provider")
+    return failure(told) if is_pins(request.url.path) else refusal(told)

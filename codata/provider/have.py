@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import anyio
 from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,7 +16,8 @@ from cid_store import Store
 from cid_store.cid import CID
 from cid_store.codecs import dag_cbor
 from cid_store.errors import CidStoreError
-from codata.provider.errors import BadRequest, BodyTooLarge, SlowClient, WrongMediaType
+from codata.provider.body import chunks, whole
+from codata.provider.errors import BadRequest, BodyTooLarge, WrongMediaType
 from codata.provider.held import Bits, held
 from codata.records.manifest import Manifest
 
@@ -47,37 +47,19 @@ class Have:
         if kind == LINES_TYPE:
             bits = await self._lines(request)
         elif kind in (JSON_TYPE, CBOR_TYPE):
-            bits = await to_thread.run_sync(_answer, self.store, kind, await self._body(request))
+            bits = await to_thread.run_sync(
+                _answer, self.store, kind, await whole(request, MAX_BODY, self.patience)
+            )
         else:
             raise WrongMediaType(
                 f"a body of {kind[:80]!r} is not read here", next_step=f"send {JSON_TYPE} or {LINES_TYPE}"
             )
         return _response(bits, CBOR_TYPE in request.headers.get("accept", ""))
 
-    async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
-        stream = request.stream()
-        while True:
-            try:
-                with anyio.fail_after(self.patience):
-                    chunk = await anext(stream, None)
-            except TimeoutError:
-                raise SlowClient(f"the client sent nothing for {self.patience} seconds") from None
-            if chunk is None:
-                return
-            yield chunk
-
-    async def _body(self, request: Request) -> bytes:
-        body = bytearray()
-        async for chunk in self._chunks(request):
-            body += chunk
-            if len(body) > MAX_BODY:
-                raise BodyTooLarge(f"the body is over {MAX_BODY} bytes")
-        return bytes(body)
-
     async def _lines(self, request: Request) -> Bits:
         """Line by line: of the request no more than a batch of CIDs is in memory."""
         bits, rest = Bits(), b""
-        async for chunk in self._chunks(request):
+        async for chunk in chunks(request, self.patience):
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _MAX_LINE:
                 raise BadRequest(f"a line is over {_MAX_LINE} bytes")

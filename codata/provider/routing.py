@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from anyio import to_thread
+from multiformats import multibase
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,6 +30,7 @@ _LIBP2P_KEY: Final = 0x72
 _ED25519_KEY: Final = bytes.fromhex("08011220")  # protobuf: type Ed25519, 32 bytes of key
 _HELD: Final = "public, max-age=300"
 _ABSENT: Final = "public, max-age=15"  # it may come at any time
+_MAX_DELEGATES: Final = 20  # as the pinning service API has it
 _LINES: Final = "application/x-ndjson"
 
 
@@ -66,6 +68,12 @@ def peer(did: str, urls: Sequence[str]) -> dict[str, Any]:
         "Addrs": [multiaddr(url) for url in urls],
         "Protocols": [PROTOCOL],
     }
+
+
+def delegates(peer: Mapping[str, Any]) -> list[str]:
+    """The addresses of a peer record, each naming the peer; the peer alone where it has no address."""
+    key = multibase.encode(CID(peer["ID"]).multihash, "base58btc").removeprefix("z")
+    return [f"{address}/p2p/{key}" for address in peer["Addrs"] or ("",)][:_MAX_DELEGATES]
 
 
 def multiaddr(url: str) -> str:

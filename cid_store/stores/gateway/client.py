@@ -24,7 +24,6 @@ IN_FLIGHT: Final = 32
 RAW_TYPE: Final = "application/vnd.ipld.raw"
 CAR_TYPE: Final = "application/vnd.ipld.car"
 
-_MAX_REDIRECTS: Final = 4
 _MAX_PAUSE: Final = 30.0  # seconds that a Retry-After is obeyed for, at most
 _TRANSFER_SECONDS: Final = 120.0  # for a block, however slowly it drips
 _ABSENT: Final = frozenset({404, 410, 412})
@@ -34,13 +33,14 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Seconds to connect and between two pieces of an answer; rounds over all gateways; first pause
-    between rounds.
+    between rounds; redirects that are followed in one request, from gateway to gateway.
     """
 
     connect: float = 10
     read: float = 30
     rounds: int = 3
     pause: float = 0.5
+    redirects: int = 3
 
 
 @dataclass
@@ -140,7 +140,7 @@ class Client:
     def _opened(
         self, standing: Standing, url: str, cid: CID, accept: str, method: str
     ) -> Iterator[httpx.Response]:
-        for _ in range(_MAX_REDIRECTS):
+        for _ in range(self.limits.redirects + 1):
             with self._lock:
                 self.requests += 1
             with self._http.stream(method, url, headers={"Accept": accept}) as answer:
@@ -155,7 +155,7 @@ class Client:
                     next_step="add that server to the gateways, if it is to be asked",
                 )
             url = target
-        raise Unreachable(f"{standing.origin} redirects more than {_MAX_REDIRECTS} times", cid=cid)
+        raise Unreachable(f"{standing.origin} redirects more than {self.limits.redirects} times", cid=cid)
 
     def _check(self, standing: Standing, answer: httpx.Response, cid: CID) -> None:
         status = answer.status_code
