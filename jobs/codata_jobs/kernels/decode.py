@@ -10,7 +10,8 @@ def decode(data: Array, at: int, end: int) -> tuple[int, int]:
     """The code point at byte `at`, and its length in bytes.
 
     Never reads at `end` or beyond and never gives more than U+10FFFF, whatever the bytes are: what is cut off
-    counts as U+FFFD.
+    counts as U+FFFD. A loop over text asks only where a byte is 0x80 or more: ASCII is its own code, and most
+    of what there is.
     """
     first = data[at]
     if first < 0x80:

@@ -9,7 +9,7 @@ import numpy as np
 from codata_jobs.kernels.compiled import Array, compiled
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(29)
+_SHIFT = np.uint64(32)
 
 
 @compiled
@@ -18,8 +18,7 @@ def _hash(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
     h = seed
     for i in range(start, end):
         h = (h ^ np.uint64(data[i])) * _MIX
-        h ^= h >> _SHIFT
-    return h
+    return h ^ (h >> _SHIFT)
 
 
 @compiled

@@ -33,7 +33,9 @@ def plain(
         at, end = bounds[k], bounds[k + 1]
         last = 0
         while at < end:
-            code, size = decode(arena, at, end)
+            code, size = arena[at], 1
+            if code >= 0x80:
+                code, size = decode(arena, at, end)
             if flags[code] & letter == 0:
                 break
             last = code

@@ -29,7 +29,9 @@ def runs(
         at, end = offsets[row], offsets[row + 1]
         begin = -1
         while at < end:
-            code, size = decode(data, at, end)
+            code, size = data[at], 1
+            if code >= 0x80:
+                code, size = decode(data, at, end)
             if flags[code] & mask == wanted:
                 if begin < 0:
                     begin = at

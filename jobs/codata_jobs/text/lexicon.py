@@ -42,7 +42,7 @@ class Lexicon:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._flags = characters.table()
-        self._pairs, self._kinds = _crossings(tokenizer)
+        self._crossings = _crossings(tokenizer)
         self._marks = np.zeros(128, np.uint8)
         for mark, kind in _MARKS.items():
             self._marks[ord(mark)] = kind
@@ -79,12 +79,12 @@ class Lexicon:
 
     def _units(self, data: Array, offsets: Array) -> tuple[Array, Array, Array]:
         firsts = np.empty(len(offsets), np.int64)
-        none = np.empty(0, np.int64)
-        rules = self._flags, characters.SPACE, self._pairs, self._kinds, LONGEST
-        count = chunks.units(data, offsets, *rules, none, none, firsts)
-        starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
-        chunks.units(data, offsets, *rules, starts, ends, firsts)
-        return starts, ends, firsts
+        room = chunks.most_units(data[offsets[0] : offsets[-1]], len(offsets), LONGEST)
+        starts, ends = np.empty(room, np.int64), np.empty(room, np.int64)
+        count = chunks.units(
+            data, offsets, self._flags, characters.SPACE, *self._crossings, LONGEST, starts, ends, firsts
+        )
+        return starts[:count], ends[:count], firsts
 
     def _numbers(self, data: Array, starts: Array, ends: Array) -> Array:
         numbers = np.empty(len(starts), np.int32)
@@ -231,8 +231,8 @@ def _tokenizer() -> Any:
     return found
 
 
-def _crossings(tokenizer: Any) -> tuple[Array, Array]:
-    """Where a special case may match over a space: pairs of characters as `kernels.chunks` wants them.
+def _crossings(tokenizer: Any) -> tuple[Array, Array, Array]:
+    """Where a special case may match over a space: `seen`, `pairs` and `kinds` of `kernels.chunks`.
 
     A special case is matched as its tokens, whatever stands between them. So it reaches over a space only
     where a chunk ends as one of its tokens does and the next begins as the token after it. If that token is
@@ -261,7 +261,10 @@ def _crossings(tokenizer: Any) -> tuple[Array, Array]:
             pair = ord(left[-1]) << 21 | ord(right[0])
             kinds[pair] = min(kinds.get(pair, 1), int(letter))
     pairs = sorted(kinds)
-    return np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
+    seen = np.zeros((128, 2), np.uint8)
+    for pair in pairs:
+        seen[pair >> 21 & 127, 0] = seen[pair & 127, 1] = 1
+    return seen, np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
 
 
 def _wider(array: Array, size: int) -> Array:

@@ -41,7 +41,7 @@ class Words:
         return [found[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 
 
-def words(texts: pa.LargeStringArray, kind: WordsKind) -> Words:
+def words(texts: pa.Array[Any], kind: WordsKind) -> Words:
     """The words of texts without nulls. White space is never part of a word.
 
     Raises `NotCheckable` where the packages of the extra `text` are missing.
@@ -68,7 +68,7 @@ def engines(kind: WordsKind) -> tuple[str, ...]:
     return {"spacy-en": ("spacy", "unicode"), "unicode": ("unicode",), "whitespace": ()}[kind]
 
 
-def buffers(texts: pa.LargeStringArray) -> tuple[Numbers, Numbers]:
+def buffers(texts: pa.Array[Any]) -> tuple[Numbers, Numbers]:
     """A text array's UTF-8 (uint8) and the byte positions of its texts (int64, one more than texts).
 
     No copy. A null has the bytes that stand under it: none in a canonical table.
