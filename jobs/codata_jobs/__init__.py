@@ -5,7 +5,7 @@ A step or a family of steps is one module here; helpers that several share are `
 """
 
 from codata_jobs import (
-    dedup_exact,
+    dedup,
     expressions,
     join,
     join_origins,
@@ -20,7 +20,7 @@ from codata_jobs import (
 )
 
 __all__ = [
-    "dedup_exact",
+    "dedup",
     "expressions",
     "join",
     "join_origins",
