@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from cid_store import Store
+from cid_store import open_store
 from cid_store.errors import (
     BlockNotFound,
     CidStoreError,
@@ -73,8 +73,9 @@ class _Budget:
 class Fetcher:
     """Fetches what is queued, from when it is entered until it is left. `wake` it when something was."""
 
-    def __init__(self, store: Store, requests: Requests, origins: Origins, settings: PinSettings) -> None:
-        self._store, self._requests, self._origins, self._settings = store, requests, origins, settings
+    def __init__(self, store_url: str, requests: Requests, origins: Origins, settings: PinSettings) -> None:
+        self._store_url, self._requests = store_url, requests
+        self._origins, self._settings = origins, settings
         self._stopping = threading.Event()
         self._ready = threading.Condition()
         self._threads: list[threading.Thread] = []
@@ -133,10 +134,13 @@ class Fetcher:
 
     def _bring(self, row: Row, allow: Callable[[int], None]) -> int:
         urls = self._origins.choose(row.pin.origins)
-        if not urls:
-            return Arriving(self._store, None, allow).bring(row.pin.cid)
-        with GatewayStore(*urls, limits=_LIMITS) as gateways:
-            return Arriving(self._store, gateways, allow).bring(row.pin.cid)
+        # A store of its own: what is put is safe from `gc` until it is closed, and by then it is kept.
+        with open_store(self._store_url) as store:
+            store.relax()
+            if not urls:
+                return Arriving(store, None, allow).bring(row.pin.cid)
+            with GatewayStore(*urls, limits=_LIMITS) as gateways:
+                return Arriving(store, gateways, allow).bring(row.pin.cid)
 
 
 def told(error: Exception) -> str:

@@ -60,7 +60,7 @@ class Pins:
         self._delegates, self._patience = list(delegates), patience
         self._accounts = Accounts(connect(home.path / DATABASE))
         self._requests = Requests(connect(home.path / DATABASE), settings.max_pins)
-        self._fetcher = Fetcher(home.store, self._requests, Origins(settings.origins), settings)
+        self._fetcher = Fetcher(home.store_url, self._requests, Origins(settings.origins), settings)
         self._looking = threading.Lock()
 
     def __enter__(self) -> Self:
