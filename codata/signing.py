@@ -94,7 +94,11 @@ def target_of(url: str) -> Target:
 
 def digest(body: bytes) -> str:
     """The Content-Digest header of a body (RFC 9530)."""
-    return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode()}:"
+    return _digest_header(hashlib.sha256(body).digest())
+
+
+def _digest_header(sha256: bytes) -> str:
+    return f"sha-256=:{base64.b64encode(sha256).decode()}:"
 
 
 def sign(
@@ -135,21 +139,35 @@ def check(
     mark; `headers` by lower-case name, several of one name joined by ", "; `body`: None where there is none.
     Whether the nonce is new and the authority is one's own is the caller's to check.
     """
+    signed = check_head(method, authority, path, query, headers, has_body=body is not None, now=now)
+    if body is not None:
+        check_digest(headers, hashlib.sha256(body).digest())
+    return signed
+
+
+def check_head(
+    method: str,
+    authority: str,
+    path: str,
+    query: str,
+    headers: Mapping[str, str],
+    *,
+    has_body: bool,
+    now: float | None = None,
+) -> Signed:
+    """As `check`, before the body is read: `check_digest` is still to be asked about that."""
     covered, parameters, given = _read_input(headers)
     signature = _read_signature(headers, given["label"])
     signed = _who_and_when(given, time.time() if now is None else now)
-    needed = {*_COVERED, DIGEST} if body is not None else set(_COVERED)
+    needed = {*_COVERED, DIGEST} if has_body else set(_COVERED)
     if lacking := sorted(needed.difference(covered)):
         raise BadSignature(f"the signature does not cover {', '.join(lacking)}")
-    if body is not None and not hmac.compare_digest(headers.get(DIGEST, "").encode(), digest(body).encode()):
-        raise BadSignature("the body is not the one that Content-Digest states")
     target = Target(authority.lower(), path, query if query.startswith("?") else f"?{query}")
     try:
-        message = base(covered, _values(method, target, headers), parameters)
         key = identity.public_key(signed.did)
         if identity.did_of(key) != signed.did:
             raise BadSignature("the signature's key is not in its one spelling")
-        key.verify(signature, message)
+        key.verify(signature, base(covered, _values(method, target, headers), parameters))
     except FalseClaim as e:
         raise BadSignature(e.message) from None
     except InvalidSignature:
@@ -157,6 +175,12 @@ def check(
             f"the signature by {signed.did} is not over {method[:20]} {authority[:80]}{path[:200]} as it came"
         ) from None
     return signed
+
+
+def check_digest(headers: Mapping[str, str], sha256: bytes) -> None:
+    """Raise `BadSignature` unless Content-Digest states this digest of a body."""
+    if not hmac.compare_digest(headers.get(DIGEST, "").encode(), _digest_header(sha256).encode()):
+        raise BadSignature("the body is not the one that Content-Digest states")
 
 
 def base(covered: Sequence[str], values: Mapping[str, str], parameters: str) -> bytes:

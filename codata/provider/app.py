@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cid_store.errors import CidStoreError, UsageError
+from cid_store.stores.local import LocalStore
 from codata.home import Home
 from codata.provider.bounded import Bounded, Places
 from codata.provider.cors import ForEverybody
@@ -31,6 +32,7 @@ from codata.provider.pins.service import Pins
 from codata.provider.routing import Routing, delegates, peer
 from codata.provider.settings import Settings
 from codata.provider.watch import Watch
+from codata.provider.work.service import Whereabouts, Work
 
 _log = logging.getLogger("codata.provider")
 
@@ -71,6 +73,12 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     pins = Pins(home, settings.pins, delegates(routing.peer), settings.client_patience)
     routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])
     behind: list[AbstractContextManager[object]] = [pins]
+    if settings.tasks.enabled and isinstance(store, LocalStore):
+        address = settings.address
+        where = Whereabouts(tuple(urls), settings.hosts, address.is_loopback, settings.client_patience)
+        work = Work(home, settings.tasks, where, installed, metrics.registry)
+        routes += work.routes()
+        behind.append(work)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -17,6 +17,8 @@ from cid_store.errors import (
     UsageError,
 )
 from cid_store.unixfs.errors import NotADirectory, PathNotFound
+from codata.errors import NotCheckable
+from codata.signing import BadSignature, NotSigned
 
 RETRY_SECONDS: Final = 1
 
@@ -81,6 +83,9 @@ class BadSettings(UsageError):
 
 _STATUS: Final[tuple[tuple[type[CidStoreError], int], ...]] = (
     # The first kind that fits decides: special kinds stand before general ones.
+    (NotSigned, 401),
+    (BadSignature, 401),
+    (NotCheckable, 422),
     (NotCached, 412),
     (NotAcceptable, 406),
     (UnsupportedCodec, 406),
@@ -103,8 +108,9 @@ _STATUS: Final[tuple[tuple[type[CidStoreError], int], ...]] = (
 
 
 def status_of(error: CidStoreError) -> int:
-    """The HTTP status of an error."""
-    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    """The HTTP status of an error: the one that its kind names itself, else by the table."""
+    own: int | None = getattr(error, "status", None)
+    return own or next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def to_value(error: CidStoreError) -> dict[str, Any]:
@@ -117,7 +123,8 @@ def to_value(error: CidStoreError) -> dict[str, Any]:
         message, next_step = "the provider failed at this; its log says why", "ask another provider"
     elif isinstance(error, BlockNotFound) and error.cid:
         message, next_step = f"block {error.cid} is not held here", "ask another provider"
-    return {"error": {"kind": error.kind, "message": message, "cid": error.cid, "next": next_step or None}}
+    value = {"kind": error.kind, "message": message, "cid": error.cid, "next": next_step or None}
+    return {"error": value | getattr(error, "more", {})}
 
 
 def headers_of(error: CidStoreError) -> dict[str, str]:
@@ -125,6 +132,8 @@ def headers_of(error: CidStoreError) -> dict[str, str]:
     headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if isinstance(error, Busy):
         headers["retry-after"] = str(RETRY_SECONDS)
+    if status_of(error) == 401:
+        headers["www-authenticate"] = "Signature"
     return headers
 
 

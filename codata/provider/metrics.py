@@ -16,27 +16,27 @@ class Metrics:
     """Counters of one application. Labels have few values: nothing that a client chooses becomes one."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self.requests = Counter(
-            "codata_provider_requests", "Requests answered.", ["route", "status"], registry=self._registry
+            "codata_provider_requests", "Requests answered.", ["route", "status"], registry=self.registry
         )
         self.bytes = Counter(
-            "codata_provider_sent_bytes", "Bytes of bodies sent.", ["route"], registry=self._registry
+            "codata_provider_sent_bytes", "Bytes of bodies sent.", ["route"], registry=self.registry
         )
         self.seconds = Histogram(
             "codata_provider_request_seconds",
             "Seconds from a request's head to the end of its answer.",
             ["route"],
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=self.registry,
         )
         self.broken = Counter(
-            "codata_provider_broken_answers", "Answers broken off.", ["route"], registry=self._registry
+            "codata_provider_broken_answers", "Answers broken off.", ["route"], registry=self.registry
         )
         self.active = Gauge(
-            "codata_provider_active_requests", "Requests being answered.", registry=self._registry
+            "codata_provider_active_requests", "Requests being answered.", registry=self.registry
         )
 
     async def answer(self, request: Request) -> Response:
         """`/metrics`."""
-        return Response(generate_latest(self._registry), headers={"content-type": _CONTENT_TYPE})
+        return Response(generate_latest(self.registry), headers={"content-type": _CONTENT_TYPE})

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from codata.provider.errors import BadSettings
 from codata.provider.pins.settings import PinSettings
 from codata.provider.tables import read
+from codata.provider.work.settings import TaskSettings
 
 DEFAULT_PORT: Final = 8080
 _LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
@@ -67,6 +68,7 @@ class Settings:
     shutdown_patience: int = 30
     """Seconds that running answers get to end when the process is told to stop."""
     pins: PinSettings = field(default_factory=PinSettings)
+    tasks: TaskSettings = field(default_factory=TaskSettings)
 
     @classmethod
     def load(cls, config: Mapping[str, Any], flags: Mapping[str, Any]) -> Settings:

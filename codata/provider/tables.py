@@ -14,13 +14,14 @@ _SHOWN: Final = 300  # characters of an error
 
 
 def read(kind: type[T], table: object, name: str) -> T:
-    """The settings in the table `[name]`; a field that is a dataclass itself is a table within it.
+    """The settings in the table `[name]`; a field that is a dataclass itself is a table within it, and one
+    whose metadata has `tables`, a dataclass, is a list of such tables.
 
     Unknown keys are refused, so that a misspelt limit is not one that is not there. Raises `BadSettings`.
     """
     if not isinstance(table, Mapping):
         raise BadSettings(f"`{name}` in config.toml is no table", next_step=f"begin it with [{name}]")
-    known = {field.name: _default(field) for field in fields(cast("Any", kind))}
+    known = {field.name: field for field in fields(cast("Any", kind))}
     given: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
@@ -28,12 +29,22 @@ def read(kind: type[T], table: object, name: str) -> T:
                 f"there is no setting {key[:80]!r} in [{name}]"[:_SHOWN],
                 next_step=f"the settings are {', '.join(known)}",
             )
-        given[key] = _value(f"{name}.{key}", value, known[key])
+        entries = known[key].metadata.get("tables")
+        if entries is not None:
+            given[key] = _entries(entries, value, f"{name}.{key}")
+        else:
+            given[key] = _value(f"{name}.{key}", value, _default(known[key]))
     return kind(**given)
 
 
 def _default(field: Field[Any]) -> object:
     return field.default if field.default_factory is MISSING else field.default_factory()
+
+
+def _entries(kind: type[Any], value: object, name: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise BadSettings(f"`{name}` in config.toml is no list of tables", next_step=f"write [[{name}]]")
+    return tuple(read(kind, entry, name) for entry in value)
 
 
 def _value(name: str, value: object, default: object) -> object:

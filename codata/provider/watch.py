@@ -17,7 +17,18 @@ from codata.provider.metrics import Metrics
 
 _log = logging.getLogger("codata.provider")
 
-_ROUTES: Final = ("ipfs", "routing", "have", "pins", "health", "metrics", "openapi.json")
+_ROUTES: Final = (
+    "ipfs",
+    "routing",
+    "have",
+    "pins",
+    "tasks",
+    "blocks",
+    "offer",
+    "health",
+    "metrics",
+    "openapi.json",
+)
 _PAGES: Final = ("", "runs", "datasets")
 _LOGGED: Final = 300  # characters of a path
 

@@ -1,0 +1,69 @@
+"""Who is told when a task changes: threads say that it has, requests on the event loop wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from cid_store.cid import CID
+
+
+class Watcher:
+    """One who waits for changes of some tasks. Changes that come while nobody looks are told as one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._changed: dict[CID, None] = {}
+        self._event = asyncio.Event()
+
+    def tell(self, task: CID) -> None:
+        """On the loop: a task has changed."""
+        self._changed[task] = None
+        self._event.set()
+
+    async def wait(self, seconds: float) -> list[CID]:
+        """The tasks that have changed since the last call; empty where none has for so long."""
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return []
+        self._event.clear()
+        changed, self._changed = list(self._changed), {}
+        return changed
+
+
+class Changes:
+    """Connects those who change tasks with those who wait for them."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[CID, set[Watcher]] = {}
+        self._lock = threading.Lock()
+
+    def publish(self, tasks: Iterable[CID]) -> None:
+        """Tell all who wait for these tasks. From any thread."""
+        with self._lock:
+            told = [(watcher, task) for task in tasks for watcher in self._watchers.get(task, ())]
+        for watcher, task in told:
+            try:
+                watcher.loop.call_soon_threadsafe(watcher.tell, task)
+            except RuntimeError:
+                continue  # the loop has ended, and with it the request
+
+    @contextmanager
+    def watching(self, tasks: Iterable[CID]) -> Iterator[Watcher]:
+        """Wait for these tasks: on the event loop, from before their states are looked at."""
+        watcher, mine = Watcher(asyncio.get_running_loop()), set(tasks)
+        with self._lock:
+            for task in mine:
+                self._watchers.setdefault(task, set()).add(watcher)
+        try:
+            yield watcher
+        finally:
+            with self._lock:
+                for task in mine:
+                    left = self._watchers[task]
+                    left.discard(watcher)
+                    if not left:
+                        del self._watchers[task]

@@ -1,0 +1,241 @@
+"""The threads that do the work: inputs are fetched, tasks performed in processes, what has expired let go."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Any, Final, Literal, Self
+
+from cid_store.cid import CID
+from cid_store.errors import CidStoreError
+from codata.errors import TaskFailed
+from codata.execute.executors import available_cores
+from codata.provider.errors import to_value
+from codata.provider.work.changes import Changes
+from codata.provider.work.children import Answer, Child, Setup
+from codata.provider.work.custody import Custody
+from codata.provider.work.examine import needs_of
+from codata.provider.work.fetching import fetch
+from codata.provider.work.queue import Entry, Queue, State
+from codata.provider.work.sandbox import Sandbox, choose
+from codata.provider.work.sealing import Sealer
+from codata.provider.work.settings import TaskSettings
+from codata.provider.work.tally import Tally
+
+_log = logging.getLogger("codata.provider")
+
+FETCHES: Final = 2
+"""Tasks whose inputs are fetched at once."""
+
+IDLE: Final = 5.0
+"""Seconds without work after which a process lets go of the store."""
+
+SWEEP: Final = 30.0
+"""Seconds between two looks for what has expired."""
+
+Phase = Literal["fetching", "running"]
+
+
+class Runner:
+    """Works off the queue from `__enter__` to `__exit__`. What it is in the middle of then stays queued."""
+
+    def __init__(
+        self, settings: TaskSettings, custody: Custody, queue: Queue, changes: Changes, tally: Tally
+    ) -> None:
+        self._settings, self._custody, self._queue = settings, custody, queue
+        self._changes, self._tally = changes, tally
+        self._change = threading.Condition()
+        self._waiting: dict[Phase, OrderedDict[CID, Entry]] = {
+            "fetching": OrderedDict(),
+            "running": OrderedDict(),
+        }
+        self._phases: dict[CID, Phase] = {}
+        self._children: dict[CID, Child] = {}
+        self._cancelled: set[CID] = set()
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._sealer = Sealer(custody, queue, settings.price, self._ended)
+        self._sandbox: Sandbox | None = None
+        self._choosing = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.add(self._queue.queued())
+        work = [self._perform] * self._settings.workers + [self._fetch] * FETCHES + [self._sweep]
+        self._threads = [threading.Thread(target=each, name="tasks", daemon=True) for each in work]
+        for thread in (self._sealer, *self._threads):
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        with self._change:
+            children = list(self._children.values())
+            self._change.notify_all()
+        for child in children:
+            child.kill("was stopped with the provider")
+        for thread in self._threads:
+            thread.join()
+        self._sealer.stop()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What processes are shut in by; found out when it is first asked for."""
+        with self._choosing:
+            if self._sandbox is None:
+                folder = self._custody.store.folder.root
+                self._sandbox = choose(self._settings.sandbox, folder, self._custody.home_path)
+            return self._sandbox
+
+    @property
+    def threads(self) -> int:
+        """Threads of libraries in each process: all of them together have the machine's cores."""
+        return max(1, available_cores() // self._settings.workers)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Work these off too, in this order; those with sources are looked at for missing inputs first."""
+        with self._change:
+            for entry in entries:
+                self._cancelled.discard(entry.task)
+                self._waiting["fetching" if entry.sources else "running"][entry.task] = entry
+            self._change.notify_all()
+
+    def phase(self, task: CID) -> Phase | None:
+        """What is being done for a task that is queued, if anything is."""
+        with self._change:
+            return self._phases.get(task)
+
+    def phases(self) -> list[Phase]:
+        """What is being done, for each task that is not only waiting."""
+        with self._change:
+            return list(self._phases.values())
+
+    def cancel(self, task: CID) -> None:
+        """End a queued task that nobody wants any more: at once if it waits, else by ending its process."""
+        with self._change:
+            waited = [waiting for waiting in self._waiting.values() if waiting.pop(task, None)]
+            if not waited:
+                self._cancelled.add(task)
+            child = self._children.get(task)
+        if waited:
+            self._end(task, "cancelled", {})
+        elif child is not None:
+            child.kill("was cancelled")
+
+    # -- threads ---------------------------------------------------------------------------------------------
+
+    def _perform(self) -> None:
+        child: Child | None = None
+        try:
+            while True:
+                entry = self._take("running", IDLE)
+                if entry is None:
+                    if self._over.is_set():
+                        return
+                    if child is not None:
+                        child.rest()
+                    entry = self._take("running", None)
+                    if entry is None:
+                        return
+                child = child or Child(self._setup())
+                self._one(entry, child)
+        finally:
+            if child is not None:
+                child.stop()
+
+    def _one(self, entry: Entry, child: Child) -> None:
+        with self._change:
+            if entry.task not in self._cancelled and not self._over.is_set():
+                self._children[entry.task] = child
+        if entry.task not in self._children:
+            self._drop(entry)
+            return
+        try:
+            answer = child.perform(entry.task, entry.limits)
+        except Exception:  # noqa: BLE001 - whatever it is, the next task is performed
+            _log.exception("a fault", extra={"fields": {"task": entry.task}})
+            answer = Answer(error=to_value(TaskFailed("a fault in the provider", cid=entry.task))["error"])
+        finally:
+            with self._change:
+                del self._children[entry.task]
+        if answer.receipt is not None:
+            self._sealer.add(entry.task, answer.receipt)
+        elif entry.task in self._cancelled or self._over.is_set():
+            self._drop(entry)
+        else:
+            self._end(entry.task, "failed", {"error": answer.error})
+
+    def _drop(self, entry: Entry) -> None:
+        """Leave a task that was cancelled, unless it is wanted again; at the end, any: it stays queued."""
+        if self._over.is_set():
+            return
+        if self._queue.who(entry.task):
+            with self._change:
+                self._phases.pop(entry.task, None)
+            self.add([entry])
+        else:
+            self._end(entry.task, "cancelled", {})
+
+    def _setup(self) -> Setup:
+        return Setup(str(self._custody.store.folder.root), self._custody.me, self.threads, self.sandbox)
+
+    def _fetch(self) -> None:
+        while entry := self._take("fetching", None):
+            try:
+                with self._custody.putting():
+                    needs = needs_of(self._custody.store, entry.task)
+                    came = fetch(self._custody.store, needs, entry.sources, entry.limits.quota)
+                if came:
+                    fields = {"task": entry.task, "bytes": came}
+                    _log.info("fetched", extra={"fields": fields})
+                    self._tally.fetched.inc(came)
+            except CidStoreError as e:
+                self._end(entry.task, "failed", to_value(e))
+                continue
+            if entry.task in self._cancelled:
+                self._drop(entry)
+                continue
+            with self._change:
+                self._phases.pop(entry.task, None)
+                self._waiting["running"][entry.task] = entry
+                self._change.notify_all()
+            self._changes.publish([entry.task])
+
+    def _sweep(self) -> None:
+        while not self._over.wait(SWEEP):
+            try:
+                ended = self._queue.forget(time.time())
+                self._custody.sweep(ended, free=self._settings.collect)
+            except CidStoreError as e:
+                _log.error("failed", extra={"fields": {"kind": e.kind, "message": e.message}})
+
+    def _take(self, phase: Phase, seconds: float | None) -> Entry | None:
+        """The next task to do this for; None at the end, or when none has come for so many seconds."""
+        waiting = self._waiting[phase]
+        with self._change:
+            self._change.wait_for(lambda: waiting or self._over.is_set(), seconds)
+            if not waiting or self._over.is_set():
+                return None
+            task, entry = waiting.popitem(last=False)
+            self._phases[task] = phase
+        self._changes.publish([task])
+        return entry
+
+    # -- ends ------------------------------------------------------------------------------------------------
+
+    def _end(self, task: CID, state: State, answer: dict[str, Any]) -> None:
+        self._queue.end([(task, state, answer)])
+        self._ended(task, state, answer)
+
+    def _ended(self, task: CID, state: State, answer: dict[str, Any]) -> None:
+        """A task is final, and written down as such."""
+        with self._change:
+            self._phases.pop(task, None)
+            self._cancelled.discard(task)
+        self._tally.count(state, answer)
+        error = answer.get("error") or {}
+        fields = {"task": task, "state": state, **answer.get("cost", {}), "kind": error.get("kind")}
+        _log.info("task", extra={"fields": {k: v for k, v in fields.items() if v is not None}})
+        self._changes.publish([task])

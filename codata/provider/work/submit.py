@@ -1,0 +1,113 @@
+"""Taking tasks, and leaving them: what is allowed, known already, missing, or to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cid_store.cid import CID
+from cid_store.errors import CidStoreError
+from codata.provider.work import answers
+from codata.provider.work.custody import Custody
+from codata.provider.work.errors import MissingInput, OverQuota, TooManyTasks
+from codata.provider.work.examine import Accepted, examine
+from codata.provider.work.fetching import allowed, missing
+from codata.provider.work.gate import Asker
+from codata.provider.work.policy import Policy
+from codata.provider.work.queue import Entry, Queue
+from codata.provider.work.runner import Runner
+from codata.provider.work.settings import TaskSettings
+from codata.provider.work.states import FINAL, States, refused, unknown
+from codata.records.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Submissions:
+    """What happens to tasks that are asked for."""
+
+    settings: TaskSettings
+    policy: Policy
+    custody: Custody
+    queue: Queue
+    runner: Runner
+    states: States
+
+    def submit(self, asker: Asker, tasks: Sequence[CID], sources: Sequence[str]) -> dict[CID, dict[str, Any]]:
+        """Take each of these tasks or refuse it; what each is told. Raises `DiskFull` for all of them."""
+        self.custody.check_space()
+        told: dict[CID, dict[str, Any]] = {}
+        taken: list[Accepted] = []
+        from_there = allowed(sources, self.settings.sources)
+        known = self.queue.entries(tasks)
+        room = asker.allowed.limits.tasks - self.queue.waiting(asker.did)
+        for task in tasks:
+            try:
+                accepted = examine(self.custody.store, self.policy, asker.did, task)
+                if self._is_done(asker.did, task, known.get(task)):
+                    continue
+                self._check_inputs(accepted, from_there, sources)
+                self._check_room(asker, room - len(taken))
+                taken.append(accepted)
+            except CidStoreError as e:
+                told[task] = refused(task, e)
+        self._queue(asker.did, taken, from_there)
+        return {task: told[task] for task in tasks if task in told} | self.states.of(asker.did, tasks)
+
+    def leave(self, did: str, task: CID) -> dict[str, Any]:
+        """`did` wants a task no more: it is cancelled if nobody else does, and its results may go.
+
+        Raises `UnknownTask`.
+        """
+        told = self.states.of(did, [task]).get(task)
+        if told is None:
+            raise unknown(task)
+        alone = self.queue.leave(did, task)
+        self.custody.release(did, task)
+        if told["state"] in FINAL:
+            return told
+        if alone:
+            self.runner.cancel(task)
+        return {"task": task, "state": "cancelled"}
+
+    def _is_done(self, did: str, task: CID, entry: Entry | None) -> bool:
+        """Whether the task was done here and all that it gave is still here: then `did` is given that."""
+        for cid in self.custody.receipts(task):
+            sealed = self.custody.sealed(cid)
+            if sealed is None or missing(self.custody.store, [cid, sealed.seal]):
+                continue
+            receipt = Receipt.load(self.custody.store, cid)
+            if not self.custody.holds_results(receipt):
+                continue
+            answer = answers.of_result(cid, receipt, sealed, self.settings.price)
+            size = self.custody.keep_results(did, cid, receipt)
+            self.queue.done_before(did, task, answer, self.custody.until())
+            self.queue.count(did, task, size)
+            return True
+        if entry is not None and entry.state == "done":
+            self.queue.again(task)
+        return False
+
+    def _check_inputs(self, accepted: Accepted, allowed: Sequence[str], asked: Sequence[str]) -> None:
+        lacking = missing(self.custody.store, accepted.needs)
+        if lacking and not allowed:
+            why = "is not held here"
+            if asked:
+                why += f", and none of the sources named ({', '.join(asked)[:200]}) is allowed here"
+            more = f" (with {len(lacking) - 1} others)" if len(lacking) > 1 else ""
+            raise MissingInput(f"input {lacking[0]} of task {accepted.task}{more} {why}", cid=lacking[0])
+
+    def _check_room(self, asker: Asker, room: int) -> None:
+        limits, rule = asker.allowed.limits, asker.allowed.rule
+        if room <= 0:
+            raise TooManyTasks(f"{asker.did} has {limits.tasks} tasks here that wait or run", rule=rule)
+        kept = self.custody.pushed(asker.did) + self.queue.bytes(asker.did)
+        if kept >= limits.quota:
+            raise OverQuota(f"{asker.did} has {kept} bytes here; {limits.quota} may be kept", rule=rule)
+
+    def _queue(self, did: str, taken: Sequence[Accepted], sources: Sequence[str]) -> None:
+        with self.custody.putting():
+            for accepted in taken:
+                self.custody.keep_inputs(did, accepted.task, accepted.needs)
+            fresh = self.queue.submit(did, taken, sources, self.custody.until())
+        self.runner.add(self.queue.entries(fresh).values())

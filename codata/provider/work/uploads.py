@@ -1,0 +1,107 @@
+"""POST `/blocks`: what a submitter pushes, each block proven, kept for its DID for a while."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Final
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from cid_store import multihash
+from cid_store.block import Block
+from cid_store.car import open_car
+from cid_store.cid import CID
+from cid_store.errors import (
+    CorruptBlock,
+    DecodeError,
+    InvalidCID,
+    LimitExceeded,
+    StoreError,
+    UnsupportedHash,
+    UsageError,
+)
+from codata.provider.accept import CAR_TYPE
+from codata.provider.errors import WrongMediaType
+from codata.provider.work.custody import Custody
+from codata.provider.work.errors import BadBlocks, DiskFull, OverQuota
+from codata.provider.work.gate import Asker, Gate
+from codata.provider.work.queue import Queue
+from codata.provider.work.received import media_type, spooled
+
+_WRONG: Final = (CorruptBlock, DecodeError, InvalidCID, LimitExceeded, UnsupportedHash, UsageError)
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """What serves `/blocks`. `patience`: seconds that a client may send nothing of its body."""
+
+    gate: Gate
+    custody: Custody
+    queue: Queue
+    patience: float
+
+    async def answer(self, request: Request) -> Response:
+        """Keep what the CAR holds; raises `CidStoreError` for what is refused."""
+        asker = await self.gate.admit(request, has_body=True)
+        kind = media_type(request)
+        if kind != CAR_TYPE:
+            raise WrongMediaType(f"a body of {kind[:80]!r} is not read here", next_step=f"send {CAR_TYPE}")
+        await to_thread.run_sync(self.custody.check_space)
+        async with spooled(request, asker, asker.allowed.limits.upload, self.patience) as file:
+            blocks, size = await to_thread.run_sync(self._keep, asker, file)
+        return JSONResponse({"blocks": blocks, "bytes": size}, headers={"cache-control": "no-store"})
+
+    def _keep(self, asker: Asker, file: IO[bytes]) -> tuple[int, int]:
+        self._check_quota(asker, file)
+        kept: dict[CID, int] = {}
+        try:
+            with self.custody.putting():
+                self.custody.store.put_many(_noted(file, kept))
+                self.custody.store.persist(kept)
+                self.custody.keep_pushed(asker.did, list(kept.items()))
+        except _WRONG as e:
+            raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
+        except StoreError as e:
+            if _is_full(e):
+                raise DiskFull("the provider's disk is full") from e
+            raise
+        return len(kept), sum(kept.values())
+
+    def _check_quota(self, asker: Asker, file: IO[bytes]) -> None:
+        """Raise `OverQuota` where the body may be more than is left. What is here already counts too."""
+        size = file.seek(0, 2)
+        file.seek(0)
+        has = self.custody.pushed(asker.did) + self.queue.bytes(asker.did)
+        quota = asker.allowed.limits.quota
+        if has + size > quota:
+            raise OverQuota(
+                f"{asker.did} has {has} bytes here and pushes {size}; {quota} may be kept",
+                rule=asker.allowed.rule,
+            )
+
+
+def _noted(file: IO[bytes], kept: dict[CID, int]) -> Iterator[Block]:
+    """The blocks of a CARv1, with their sizes noted. The store proves them."""
+    with open_car(file) as car:  # type: ignore[arg-type]
+        if car.version != 1:
+            raise BadBlocks(f"a CAR of version {car.version} is not read here")
+        for block in car.blocks(verify=False):
+            if block.cid.hash_code != multihash.IDENTITY:
+                kept[block.cid] = len(block.data)
+                yield block
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether a lack of room is behind an error of the store."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return True
+        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
