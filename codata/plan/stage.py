@@ -121,7 +121,8 @@ class Planner:
 
 
 def dump(params: BaseModel) -> dict[str, Value]:
-    """Parameters as a record's value: links stay links, tuples become lists."""
+    """Parameters as a record's value: links stay links, tuples become lists, keys stand as DAG-CBOR has
+    them: what depends on another order of a map's keys must show here, and not once a record is read."""
     plain = _plain(params.model_dump(mode="python", by_alias=True))
     if not isinstance(plain, dict):
         raise TypeError("parameters are a map")
@@ -130,7 +131,8 @@ def dump(params: BaseModel) -> dict[str, Value]:
 
 def _plain(value: Any) -> Value:
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
+        plain = {str(k): _plain(v) for k, v in value.items()}
+        return dict(sorted(plain.items(), key=lambda item: (len(item[0].encode()), item[0].encode())))
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     if value is None or isinstance(value, (bool, int, float, str, bytes)):

@@ -28,7 +28,7 @@ def _lines(way: Way) -> Iterator[str]:
         if hop.made and hop.made.run != shown_run:
             shown_run = hop.made.run
             yield f"{indent}  run {hop.made.run}: {' → '.join(way.jobs[hop.made.run])}"
-        yield from (indent + "  " + line for line in _doings(hop))
+        yield from (indent + "  " + line for line in _doings(hop, way))
         if hop.places and not hop.origins and not hop.made:
             yield f"{indent}  no run that is known here gave this dataset"
         many = len(hop.origins) + hop.more > 1
@@ -55,9 +55,9 @@ def _also(hop: Hop) -> Iterator[str]:
         yield f"shard {place.shard}{of}"
 
 
-def _doings(hop: Hop) -> Iterator[str]:
+def _doings(hop: Hop, way: Way) -> Iterator[str]:
     if hop.made:
-        width = max((len(step) for step, _ in hop.made.did), default=0)
+        width = max(len(step) for step in way.jobs[hop.made.run])
         yield from (f"{step:<{width}}  {did}" for step, did in hop.made.did)
     if hop.stopped:
         yield hop.stopped

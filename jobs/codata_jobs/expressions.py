@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from codata.errors import ParameterError, TaskFailed
 from codata.ops import Context, Params
@@ -24,14 +24,32 @@ class WhereParams(FilterParams):
     where: str = Field(description="An SQL condition over the columns of one row.")
 
 
+def _pairs(value: object) -> object:
+    """A map as pairs: the maps of a record have no order, and the columns of a table have one."""
+    return [list(pair) for pair in value.items()] if isinstance(value, dict) else value
+
+
+Pair = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 class SelectParams(Params):
-    """`columns`: output name to SQL expression.
+    """What to choose."""
 
-    `keep`: the input's columns come first; equal names are replaced.
-    """
-
-    columns: dict[str, str] = Field(min_length=1, max_length=MAX_COLUMNS)
-    keep: bool = False
+    columns: Annotated[
+        list[Pair],
+        BeforeValidator(_pairs),
+        Field(
+            min_length=1,
+            max_length=MAX_COLUMNS,
+            description="In a job file a map, output name to SQL expression, in order; in a record a list of "
+            "such pairs.",
+        ),
+    ]
+    keep: bool = Field(
+        default=False,
+        description="The input's columns come first, and one that is written here too is replaced where it "
+        "stands.",
+    )
 
 
 @step
@@ -81,7 +99,9 @@ class Select(RowStep):
     def schema(self, params: SelectParams, schema: pa.Schema) -> pa.Schema:
         """The kept columns, then the new ones."""
         fields: dict[str, pa.DataType] = {f.name: f.type for f in schema} if params.keep else {}
-        for name, text in params.columns.items():
+        if len({name for name, _ in params.columns}) != len(params.columns):
+            raise ParameterError(f"{self.name}: a column is written twice")
+        for name, text in params.columns:
             if not name:
                 raise ParameterError(f"{self.name}: a column needs a name")
             fields[name] = self._type(text, schema)
@@ -101,7 +121,7 @@ class Select(RowStep):
         columns: dict[str, Any] = (
             dict(zip(table.column_names, table.columns, strict=True)) if params.keep else {}
         )
-        for name, text in params.columns.items():
+        for name, text in params.columns:
             expression = parse(text, self.name)
             if expression.column is not None:
                 columns[name] = table[expression.column]

@@ -108,7 +108,7 @@ def _by_partition(params: JoinParams, left: Parts, right: Parts, planner: Planne
         on=list(pairs.values()),
         partitions=count,
         split=offering.split(),
-        columns=params.names(left.schema.names, right.schema.names),
+        columns=[list(pair) for pair in params.names(left.schema.names, right.schema.names).items()],
     )
     tasks = [planner.task("join/ask", 1, asked, data=[p.cid]) for p in left.parts]
     tasks += [planner.task("join/offer", 1, offered, data=[p.cid]) for p in right.parts]

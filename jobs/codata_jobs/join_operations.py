@@ -52,9 +52,9 @@ class AskParams(Params):
 
 
 class OfferParams(AskParams):
-    """`columns`: those of the right side that the output has."""
+    """`columns`: those of the right side that the output has, in order, each with its name in it."""
 
-    columns: dict[str, str]
+    columns: list[list[str]]
 
 
 class MatchParams(Params):
@@ -128,8 +128,8 @@ def offer(ctx: Context, params: OfferParams, inputs: Inputs) -> Outputs:
     """Keys and wanted columns of one right part, by partition."""
     (part,) = inputs["data"]
     table = ctx.table(part)
-    rows = wrapped(table.select(list(params.columns)).rename_columns(list(params.columns.values())))
-    return {"out": _by_key(ctx, rows.add_column(0, _KEY, key_digests(table, params.on)), params)}
+    rows = table.select([old for old, _ in params.columns]).rename_columns([new for _, new in params.columns])
+    return {"out": _by_key(ctx, wrapped(rows).add_column(0, _KEY, key_digests(table, params.on)), params)}
 
 
 def _by_key(ctx: Context, rows: pa.Table, params: AskParams) -> Any:

@@ -178,6 +178,13 @@ def test_schemas_are_followed_before_anything_runs(store: MemoryStore) -> None:
         check_schemas(job, {"data": text_rows(1).schema})
 
 
+def test_the_order_of_columns_outlasts_the_record(store: MemoryStore) -> None:
+    written = {"zz": "text", "b": "id", "a": "id"}
+    job = build(store, {"codata": "job/1", "steps": [{"select": {"columns": written}}]})
+    for one in (job, Job.load(store, job.save(store))):
+        assert check_schemas(one, {"data": text_rows().schema})["output"].names == ["zz", "b", "a"]
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
