@@ -13,7 +13,7 @@ _SHIFT = np.uint64(32)
 
 
 @compiled
-def _hash(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
+def hash_bytes(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
     """A hash for tables in memory only: `seed` is secret, so that nobody can write texts that all collide."""
     h = seed
     for i in range(start, end):
@@ -30,7 +30,7 @@ def find(
     String k is `arena[bounds[k]:bounds[k + 1]]`; `slots` (a power of two) has k + 1, or 0 where free.
     """
     mask = len(slots) - 1
-    at: Any = np.int64(_hash(data, start, end, seed) & np.uint64(mask))
+    at: Any = np.int64(hash_bytes(data, start, end, seed) & np.uint64(mask))
     size = end - start
     while True:
         k = slots[at] - 1

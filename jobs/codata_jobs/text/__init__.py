@@ -1,5 +1,5 @@
 """Text by the rules of others: words, sentences, and the filters that count them."""
 
-from codata_jobs.text import gopher_quality
+from codata_jobs.text import extract, gopher_quality, gopher_repetition, language
 
-__all__ = ["gopher_quality"]
+__all__ = ["extract", "gopher_quality", "gopher_repetition", "language"]
