@@ -5,6 +5,7 @@ A step or a family of steps is one module here; helpers that several share are `
 """
 
 from codata_jobs import (
+    decontaminate,
     dedup,
     expressions,
     join,
@@ -20,6 +21,7 @@ from codata_jobs import (
 )
 
 __all__ = [
+    "decontaminate",
     "dedup",
     "expressions",
     "join",

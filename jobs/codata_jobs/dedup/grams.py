@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -73,3 +74,20 @@ def text_groups(texts: Any) -> Iterator[Any]:
         end = max(at + 1, end)
         yield flat.slice(at, end - at)
         at = end
+
+
+def overlapping(before: Any, after: Any, words: WordsKind, n: int) -> NDArray[np.uint64]:
+    """The n-grams that begin in a row's text in `before` and end in its text in `after`, all rows' in order.
+
+    Words are found in each text by itself, as datatrove does for a question and its answer.
+    """
+    from codata_jobs.kernels import ngrams as kernels
+
+    left = [text_words.words(simplify(group), words).lists() for group in text_groups(before)]
+    right = [text_words.words(simplify(group), words).lists() for group in text_groups(after)]
+    joined = [
+        " ".join(a[len(a) - min(len(a), n - 1) :] + b[: n - 1])
+        for a, b in zip(chain(*left), chain(*right), strict=True)
+    ]
+    w = text_words.words(pa.array(joined, pa.large_string()), "whitespace")
+    return kernels.ngram_hashes(w.data, w.starts, w.ends, w.offsets, n)

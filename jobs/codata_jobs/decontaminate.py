@@ -1,0 +1,214 @@
+"""The step `decontaminate`."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+
+from codata.errors import ParameterError, TaskFailed
+from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.plan.stage import FAN_IN, Part, Parts, Planner, Results, Stage, outputs
+from codata.steps import FilterParams, GlobalStep, StepPlan, dropped_schema, step, with_reasons
+from codata_jobs.columns import need_text, reasons
+from codata_jobs.dedup.drop import kept_and_dropped
+from codata_jobs.dedup.grams import GramParams, grams, overlapping
+from codata_jobs.text.words import WordsKind
+
+REASON: Final = "contaminated"
+
+MAX_INDEX: Final = 1 << 27
+"""N-grams of an evaluation set, which every task holds: one GiB."""
+
+_HASH: Final = "hash"
+
+
+class DecontaminateParams(FilterParams):
+    """Which texts are looked through, and what they must not hold."""
+
+    column: str = Field(description="The column of text that is looked through.")
+    label: str = Field(description="The evaluation set's column of answers.")
+    query: str | None = Field(default=None, description="The evaluation set's column of questions.")
+    query_ngrams: bool = Field(default=False, description="Look for n-grams of the questions alone, too.")
+    overlap: bool = Field(
+        default=True, description="Look for n-grams that begin in a question and end in its answer, too."
+    )
+    words: WordsKind = Field(default="spacy-en", description="What a word is.")
+    n: int = Field(default=12, ge=1, le=256, description="Words of an n-gram.")
+
+
+class IndexParams(GramParams):
+    """What is taken of an evaluation set; `column` holds the answers."""
+
+    query: str | None
+    query_ngrams: bool
+    overlap: bool
+
+
+class JudgeParams(GramParams):
+    """What an n-gram is, and what becomes of rows: see `FilterParams`; `dropped`: keep dropped rows too."""
+
+    step: str
+    annotate: str | None
+    dropped: bool
+
+
+class NoParams(Params):
+    """No parameters."""
+
+
+@op("decontaminate/index", version=1, params=IndexParams)
+def index(ctx: Context, params: IndexParams, inputs: Inputs) -> Outputs:
+    """The n-grams of a part of the evaluation set, sorted, each once."""
+    (part,) = inputs["against"]
+    table = ctx.table(part)
+    found = [grams(table[params.column], params.words, params.n).hashes]
+    if params.query is not None and params.query_ngrams:
+        found.append(grams(table[params.query], params.words, params.n).hashes)
+    if params.query is not None and params.overlap:
+        found.append(overlapping(table[params.query], table[params.column], params.words, params.n))
+    return {"out": ctx.put_table(_index(np.concatenate(found)))}
+
+
+@op("decontaminate/join", version=1, params=NoParams)
+def join(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
+    """Several indices as one."""
+    found = [ctx.table(cid)[_HASH].to_numpy() for cid in inputs.get("indices", ())]
+    if sum(map(len, found)) > MAX_INDEX:
+        raise TaskFailed(
+            f"decontaminate: the evaluation set has more than {MAX_INDEX} n-grams",
+            next_step="divide it, and give each part a step of its own",
+        )
+    return {"out": ctx.put_table(_index(np.concatenate([np.empty(0, np.uint64), *found])))}
+
+
+@op("decontaminate/judge", version=1, params=JudgeParams)
+def judge(ctx: Context, params: JudgeParams, inputs: Inputs) -> Outputs:
+    """A part by what the index knows of its n-grams."""
+    (part,), (against,) = inputs["data"], inputs["index"]
+    table, known = ctx.table(part), ctx.table(against)[_HASH].to_numpy()
+    found = grams(table[params.column], params.words, params.n)
+    bad = np.zeros(table.num_rows, np.bool_)
+    bad[found.owners()[_member(found.hashes, known)]] = True
+    why = reasons({REASON: bad})
+    if params.annotate is not None:
+        return {"out": ctx.put_table(table.append_column(params.annotate, why))}
+    made = {"out": ctx.put_table(table.filter(pa.array(~bad)))}
+    if params.dropped:
+        lost = with_reasons(table.filter(pa.array(bad)), params.step, why.drop_null())
+        made["dropped"] = ctx.put_table(lost)
+    return made
+
+
+def _index(hashes: NDArray[np.uint64]) -> pa.Table:
+    return pa.table({_HASH: pa.array(np.unique(hashes))})
+
+
+def _member(hashes: NDArray[np.uint64], known: Any) -> NDArray[np.bool_]:
+    """Which hashes are among `known`, which are sorted."""
+    if not len(known):
+        return np.zeros(len(hashes), np.bool_)
+    at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)
+    found: NDArray[np.bool_] = known[at] == hashes
+    return found
+
+
+@step
+class Decontaminate(GlobalStep):
+    """Drop texts that hold an n-gram of an evaluation set, the second input `against`.
+
+    Rule: texts are simplified and cut in words as in dedup.minhash. A text is dropped, with the reason
+    "contaminated", if one of its n-grams of `n` words is one of an answer (`label`); with `overlap` also one
+    that begins in a question (`query`) and ends in its answer; with `query_ngrams` also one of a question
+    alone. Nulls hold nothing, on both sides: a null text stays.
+    Source: datatrove 0.10, `pipeline/decont/n_grams.py`, the same n-grams by the same 64-bit hashes.
+    Engines: unicode; spacy with words: spacy-en.
+    Memory: every task holds the evaluation set's n-grams, 8 bytes each.
+    """
+
+    name = "decontaminate"
+    version = 1
+    params = DecontaminateParams
+    inputs = ("data", "against")
+    outputs = ("out", "dropped")
+
+    def schema(
+        self, params: DecontaminateParams, schemas: Mapping[str, pa.Schema]
+    ) -> Mapping[str, pa.Schema]:
+        """The input's schema, with the reasons if rows are annotated, and that of dropped rows."""
+        data, against = schemas["data"], schemas["against"]
+        need_text(data, params.column, self.name)
+        for column in (params.label, params.query):
+            if column is not None:
+                need_text(against, column, f"{self.name}, evaluation set")
+        made = dict(kept_and_dropped(data, self.name))
+        if params.annotate is not None:
+            if params.annotate in data.names:
+                raise ParameterError(f"{self.name}: there is a column {params.annotate!r} already")
+            made["out"] = data.append(pa.field(params.annotate, pa.large_string()))
+        return made
+
+    def plan(
+        self,
+        params: DecontaminateParams,
+        inputs: Mapping[str, Parts],
+        planner: Planner,
+        wanted: frozenset[str],
+    ) -> StepPlan:
+        """An index of the evaluation set, then a verdict on each part."""
+        data, against = inputs["data"], inputs["against"]
+        schema = self.schema(params, {"data": data.schema, "against": against.schema})["out"]
+        keeping = "dropped" in wanted and params.annotate is None
+        judging = JudgeParams(
+            column=params.column,
+            words=params.words,
+            n=params.n,
+            step=self.name,
+            annotate=params.annotate,
+            dropped=keeping,
+        )
+        parts = data.parts
+        lost: tuple[Part, ...] = ()
+        if parts:
+            known = yield from _indexed(params, planner, against)
+            tasks = tuple(
+                planner.task("decontaminate/judge", 1, judging, data=[p.cid], index=[known.cid])
+                for p in parts
+            )
+            results = yield Stage(self.name, tasks)
+            parts = tuple(Part.of(o) for o in outputs(results) if o.rows)
+            if keeping:
+                lost = tuple(Part.of(o) for o in outputs(results, "dropped") if o.rows)
+        made = {"out": Parts(schema, parts)}
+        if "dropped" in wanted:
+            made["dropped"] = Parts(dropped_schema(data.schema, self.name), lost)
+        return made
+
+
+def _indexed(
+    params: DecontaminateParams, planner: Planner, against: Parts
+) -> Generator[Stage, Results, Part]:
+    """One index of all parts of the evaluation set."""
+    asked = IndexParams(
+        column=params.label,
+        words=params.words,
+        n=params.n,
+        query=params.query,
+        query_ngrams=params.query_ngrams,
+        overlap=params.overlap,
+    )
+    tasks = tuple(planner.task("decontaminate/index", 1, asked, against=[p.cid]) for p in against.parts)
+    results = (yield Stage("decontaminate: index", tasks)) if tasks else ()
+    found = [Part.of(o) for o in outputs(results)]
+    while len(found) != 1:
+        groups = [found[i : i + FAN_IN] for i in range(0, len(found), FAN_IN)] or [[]]
+        tasks = tuple(
+            planner.task("decontaminate/join", 1, NoParams(), indices=[p.cid for p in group])
+            for group in groups
+        )
+        found = [Part.of(o) for o in outputs((yield Stage("decontaminate: one index", tasks)))]
+    return found[0]
