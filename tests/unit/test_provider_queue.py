@@ -105,7 +105,9 @@ def test_results_are_forgotten_when_nobody_wants_them_but_never_what_waits(queue
 def test_results_that_are_gone_are_made_again(queue: Queue) -> None:
     queue.submit("one", accepted(A), [], 100)
     queue.end([(A, "done", {"receipt": "x"})])
-    queue.again(A)
+    queue.lost(A)
+    assert queue.queued() == []
+    assert queue.submit("one", accepted(A), [], 100) == [A]
     assert [entry.task for entry in queue.queued()] == [A]
 
 

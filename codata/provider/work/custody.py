@@ -83,6 +83,21 @@ class Custody:
         with self._lock:
             self._home.kept.keep(_pushed_by(did), blocks, until=self.until())
 
+    def lasting(self, did: str) -> int:
+        """The bytes kept for `did` without end."""
+        with self._lock:
+            return self._home.kept.total(_copied_by(did))
+
+    def keep_copy(self, did: str, root: CID, size: int) -> None:
+        """Keep what is here and will be of `root`, `size` more bytes of it, until `did` lets go of it."""
+        with self._lock:
+            self._home.kept.grow(_copied_by(did), root, size)
+
+    def release_copy(self, did: str, root: CID) -> bool:
+        """Let go of a copy; False where `did` had none."""
+        with self._lock:
+            return bool(self._home.kept.release(_copied_by(did), [root]))
+
     def keep_inputs(self, did: str, task: CID, cids: Sequence[CID]) -> None:
         """Keep what a task reads, here already or still to come, until its results expire."""
         with self._lock:
@@ -158,6 +173,10 @@ class Custody:
 
 def _pushed_by(did: str) -> str:
     return f"{_OWNER} {did}"
+
+
+def _copied_by(did: str) -> str:
+    return f"copies {did}"
 
 
 def _results_for(did: str, task: CID) -> str:

@@ -40,7 +40,7 @@ class Offer:
     def _value(self, asker: Asker) -> dict[str, Any]:
         running = len(self.runner.phases())
         limits = asdict(asker.allowed.limits)
-        quota = limits.pop("quota")
+        quota, lasting = limits.pop("quota"), limits.pop("lasting")
         kept = self.custody.pushed(asker.did) + self.queue.bytes(asker.did)
         return {
             "did": self.custody.me,
@@ -56,6 +56,7 @@ class Offer:
             "bandwidth": self.settings.bandwidth or None,
             "limits": limits,
             "quota": {"bytes": quota, "kept": kept},
+            "lasting": {"bytes": lasting, "kept": self.custody.lasting(asker.did)},
             "sandbox": self.runner.sandbox.name,
             "expires_after": self.settings.expires_after,
         }

@@ -92,10 +92,10 @@ class Queue:
         with self._lock, transaction(self._db) as db:
             _want(db, did, task, until)
 
-    def again(self, task: CID) -> None:
-        """Queue a task once more whose results are not here any more."""
+    def lost(self, task: CID) -> None:
+        """Write down that what a task gave is not here any more: it is queued when it is submitted again."""
         with self._lock:
-            self._db.execute("UPDATE work SET state = 'queued', answer = '{}' WHERE task = ?", (task,))
+            self._db.execute("UPDATE work SET state = 'cancelled', answer = '{}' WHERE task = ?", (task,))
 
     def end(self, ended: Iterable[tuple[CID, State, Mapping[str, Any]]]) -> None:
         """Write down how queued tasks ended."""

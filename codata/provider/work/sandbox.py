@@ -81,9 +81,9 @@ def _bubblewrap(store: Path, home: Path) -> Sandbox | None:
         (
             program,
             *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+            *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108 - in a namespace of its own
             *shown,
             *_links(),
-            *("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108 - in a namespace of its own
             # Where the home lies within something shown, it is covered; then the store is shown in its place.
             *("--tmpfs", str(home), "--bind", str(store), str(store), "--chdir", "/"),
             "--",
@@ -93,13 +93,9 @@ def _bubblewrap(store: Path, home: Path) -> Sandbox | None:
 
 def _shown() -> list[str]:
     """The folders and files that an interpreter with our libraries needs, outer ones first."""
-    own = [
-        sys.prefix,
-        sys.base_prefix,
-        sys.exec_prefix,
-        str(Path(sys.executable).resolve().parent),
-        *sys.path,
-    ]
+    program = str(Path(sys.executable).resolve().parent)
+    path = [*sys.path, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    own = [sys.prefix, sys.base_prefix, sys.exec_prefix, program, *path]
     found = {os.path.realpath(p) for p in own if p} | {p for p in own if p}
     real = [p for p in (*found, *_SYSTEM) if Path(p).exists() and not Path(p).is_symlink() and p != "/"]
     return list(_outermost(sorted(set(real))))

@@ -98,6 +98,7 @@ class Work:
         return [
             Route("/offer", self._offer.answer, methods=["GET"], middleware=asking),
             Route("/blocks", self._uploads.answer, methods=["POST"], middleware=uploads),
+            Route("/blocks/{cid}", self._uploads.remove, methods=["DELETE"], middleware=uploads),
             Route("/tasks", tasks.submit, methods=["POST"], middleware=asking),
             Route("/tasks/events", self._events.answer, methods=["POST"], middleware=asking),
             Route("/tasks/{cid}", tasks.get, methods=["GET"], middleware=asking),

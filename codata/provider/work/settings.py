@@ -32,6 +32,8 @@ class Limits:
     """Bytes of one request to `/blocks`."""
     quota: int = 64 * _GIB
     """Bytes kept, of what was pushed and of what tasks gave."""
+    lasting: int = 1024 * _GIB
+    """Bytes kept without end: copies of datasets. None for whom only `*` lets in, unless its rule says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,15 @@ class Rule:
     tasks: int = 0
     upload: int = 0
     quota: int = 0
+    lasting: int = 0
 
     def limits(self, usual: Limits) -> Limits:
         """What holds under this rule."""
         own = {name: getattr(self, name) for name in Limits.__slots__}
-        return replace(usual, **{name: value for name, value in own.items() if value})
+        given = {name: value for name, value in own.items() if value}
+        if self.did == "*":
+            given.setdefault("lasting", 0)
+        return replace(usual, **given)
 
 
 @dataclass(frozen=True, slots=True)

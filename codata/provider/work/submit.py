@@ -85,7 +85,7 @@ class Submissions:
             self.queue.count(did, task, size)
             return True
         if entry is not None and entry.state == "done":
-            self.queue.again(task)
+            self.queue.lost(task)
         return False
 
     def _check_inputs(self, accepted: Accepted, allowed: Sequence[str], asked: Sequence[str]) -> None:

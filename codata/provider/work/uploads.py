@@ -1,4 +1,4 @@
-"""POST `/blocks`: what a submitter pushes, each block proven, kept for its DID for a while."""
+"""`/blocks`: what is pushed, each block proven, kept for its DID for a while or as a copy that lasts."""
 
 from __future__ import annotations
 
@@ -53,17 +53,31 @@ class Uploads:
             raise WrongMediaType(f"a body of {kind[:80]!r} is not read here", next_step=f"send {CAR_TYPE}")
         await to_thread.run_sync(self.custody.check_space)
         async with spooled(request, asker, asker.allowed.limits.upload, self.patience) as file:
-            blocks, size = await to_thread.run_sync(self._keep, asker, file)
+            blocks, size = await to_thread.run_sync(self._keep, asker, file, _root(request))
         return JSONResponse({"blocks": blocks, "bytes": size}, headers={"cache-control": "no-store"})
 
-    def _keep(self, asker: Asker, file: IO[bytes]) -> tuple[int, int]:
-        self._check_quota(asker, file)
+    async def remove(self, request: Request) -> Response:
+        """Let go of a copy, by its root; raises `CidStoreError` for what is refused."""
+        asker = await self.gate.admit(request)
+        root = CID(request.path_params["cid"])
+        released = await to_thread.run_sync(self.custody.release_copy, asker.did, root)
+        return JSONResponse({"released": released}, headers={"cache-control": "no-store"})
+
+    def _keep(self, asker: Asker, file: IO[bytes], root: CID | None) -> tuple[int, int]:
+        fresh = 0
+        if root is None:
+            self._check_quota(asker, file)
+        else:
+            fresh = self._check_lasting(asker, file)
         kept: dict[CID, int] = {}
         try:
             with self.custody.putting():
                 self.custody.store.put_many(_noted(file, kept))
                 self.custody.store.persist(kept)
-                self.custody.keep_pushed(asker.did, list(kept.items()))
+                if root is None:
+                    self.custody.keep_pushed(asker.did, list(kept.items()))
+                else:
+                    self.custody.keep_copy(asker.did, root, fresh)
         except _WRONG as e:
             raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
         except StoreError as e:
@@ -83,6 +97,37 @@ class Uploads:
                 f"{asker.did} has {has} bytes here and pushes {size}; {quota} may be kept",
                 rule=asker.allowed.rule,
             )
+
+    def _check_lasting(self, asker: Asker, file: IO[bytes]) -> int:
+        """The bytes of blocks that are new here; raises `OverQuota` where they are more than is left."""
+        sizes = _sizes(file)
+        held = self.custody.store.has_many(list(sizes))
+        fresh = sum(size for size, here in zip(sizes.values(), held, strict=True) if not here)
+        has, most = self.custody.lasting(asker.did), asker.allowed.limits.lasting
+        if has + fresh > most:
+            raise OverQuota(
+                f"{asker.did} has copies of {has} bytes here and sends {fresh}; {most} may be kept so",
+                rule=asker.allowed.rule,
+                next_step="let go of copies (`codata unpin REF --at URL`), or ask another provider",
+            )
+        return fresh
+
+
+def _root(request: Request) -> CID | None:
+    """The root in whose copy the blocks are to be kept."""
+    text = request.query_params.get("keep")
+    return None if text is None else CID(text)
+
+
+def _sizes(file: IO[bytes]) -> dict[CID, int]:
+    """The blocks of a CAR with their sizes, as its sections state them."""
+    try:
+        with open_car(file) as car:  # type: ignore[arg-type]
+            return {section.cid: section.block_length for section in car.sections()}
+    except _WRONG as e:
+        raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
+    finally:
+        file.seek(0)
 
 
 def _noted(file: IO[bytes], kept: dict[CID, int]) -> Iterator[Block]:
