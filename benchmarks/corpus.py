@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 from benchmarks.pairs import MIB, codata
@@ -40,9 +39,9 @@ ENDINGS = (".html", ".htm", ".page", ".xhtml")
 
 EXTRACT = """codata: job/1
 steps:
-  - text.extract: {column: bytes, output: text}
-  - filter: {where: "text IS NOT NULL AND LENGTH(text) > 0"}
-  - select: {columns: {id: path, text: text}}
+  - text.extract: {column: text, output: page}
+  - filter: {where: "page IS NOT NULL AND LENGTH(page) > 0"}
+  - select: {columns: {id: path, text: page}}
 """
 
 
@@ -90,31 +89,29 @@ FILES = 8
 
 
 def documents(source: Path, folder: Path, size: int) -> tuple[Path, Path]:
-    """From HTML to rows of `id` and `text`: a home that holds them as `docs`, and the same as JSON lines.
+    """From HTML to rows of `id` and `text`: a home that holds them as `documents`, and the same as JSON lines.
 
-    `size`: bytes of HTML to take; the text is about a quarter of that.
+    `size`: bytes of HTML to take; the text is about an eighth of that.
     """
     picked, home, lines = folder / "pages", folder / "home", folder / "jsonl"
     chosen(source, picked, size)
     job = folder / "extract.yaml"
     job.write_text(EXTRACT, encoding="utf-8")
     codata("add", picked, "--format", "files", "--name", "pages", home=home)
-    codata("run", job, "pages", "--name", "docs", home=home)
-    whole = folder / "docs.jsonl"
-    codata("export", "docs", whole, home=home)
+    codata("run", job, "pages", "--name", "documents", home=home)
+    whole = folder / "documents.jsonl"
+    codata("export", "documents", whole, home=home)
     _divided(whole, lines)
     return home, lines
 
 
 def _divided(whole: Path, folder: Path) -> None:
-    """A file of lines as `FILES` files, in order."""
+    """A file of lines as `FILES` files of about one size, in order."""
     folder.mkdir()
+    share = -(-whole.stat().st_size // FILES)
     with whole.open("rb") as source:
-        count = sum(1 for _ in source)
-        source.seek(0)
         for number in range(FILES):
-            share = count * (number + 1) // FILES - count * number // FILES
-            (folder / f"{number:05}.jsonl").write_bytes(b"".join(islice(source, share)))
+            (folder / f"{number:05}.jsonl").write_bytes(b"".join(source.readlines(share)))
     whole.unlink()
 
 

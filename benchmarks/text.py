@@ -57,7 +57,7 @@ HEAD = ("step", "", "wall s", "CPU s", "peak MiB", "wall ÷ codata", "documents 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
-    parser = options(__doc__, size="800MiB", rounds=1)
+    parser = options(__doc__, size="1600MiB", rounds=1)
     parser.set_defaults(warm=0)
     parser.add_argument("--html", type=Path, help="HTML to take instead of Debian's documentation")
     parser.add_argument("--cache", type=Path, default=Path(".cache/corpus"), help="where packages are kept")
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str]) -> None:
     args = parser.parse_args(arguments)
     with workplace(args.folder) as folder:
         home, lines = corpus.documents(args.html or corpus.html(args.cache), folder, args.size)
-        jobs.shard_files(home, folder / "shards", "docs")
-        documents, size = len(kept_by_codata(home, "docs")), corpus.text_size(lines)
+        jobs.shard_files(home, folder / "shards", "documents")
+        documents, size = len(kept_by_codata(home, "documents")), corpus.text_size(lines)
         print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers\n")
         table(HEAD, (row for name in args.step or STEPS for row in measured(name, folder, args)))
 
@@ -105,7 +105,7 @@ def measured(name: str, folder: Path, args: Namespace) -> Sequence[Sequence[obje
 def run(home: Path, copy: Path, job: Path, workers: int) -> Cost:
     """The job in a copy of the home, where it has never run."""
     copied(home, copy)
-    return codata("run", job, "docs", "--name", "kept", "--workers", str(workers), home=copy)
+    return codata("run", job, "documents", "--name", "kept", "--workers", str(workers), home=copy)
 
 
 def peer(name: str, lines: Path, out: Path, workers: int) -> Cost:
