@@ -84,11 +84,11 @@ def plan(job: Job, inputs: Mapping[str, CID], planner: Planner) -> Plan:
             made = yield from step.plan(params, ready, planner, needed)
             flows |= {Ref(name, number): _Flow(parts, parts.schema) for name, parts in made.items()}
     outputs: dict[str, CID] = {}
-    for name, ref in job.outputs.items():
+    for name, ref in sorted(job.outputs.items()):  # a record does not keep the order of the job file
         parts = yield from _finish(planner, flows, ref)
         parts = yield from seal(planner, parts)
         outputs[name] = manifest(planner, parts)
-    return outputs
+    return {name: outputs[name] for name in job.outputs}
 
 
 def resolve(written: StepCall) -> tuple[Step, Params]:

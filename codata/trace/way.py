@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,10 +104,21 @@ class Way:
     hops: tuple[Hop, ...]
     jobs: Mapping[CID, tuple[str, ...]]
 
+    def walk(self) -> Iterator[Hop]:
+        """All hops, each once: a row, then all that its first origin came from, then its second…"""
+        seen: set[int] = set()
+        waiting = [0]
+        while waiting:
+            n = waiting.pop()
+            if n not in seen:
+                seen.add(n)
+                yield self.hops[n]
+                waiting += reversed(self.hops[n].origins)
+
     @property
     def sources(self) -> list[File]:
-        """The places in files that the way ends at, each once."""
-        return list(dict.fromkeys(hop.file for hop in self.hops if hop.file))
+        """The places in files that the way ends at, each once: documents of a packed row in their order."""
+        return [hop.file for hop in self.walk() if hop.file]
 
     @property
     def whole(self) -> bool:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cid_store.errors import BlockNotFound
-from codata import ops
+from codata import jobs, ops
 from codata.carry import bring, create
 from codata.collect import collect
 from codata.errors import TaskFailed, UnknownStep
@@ -23,6 +23,7 @@ from codata.records.manifest import Manifest
 from codata.records.receipt import Receipt
 from codata.records.run import Run
 from codata.records.task import Task
+from codata.verify.structure import check_structure
 from tests.runs import STEPS, Made, add_file, check, do, job_of, lying, text_rows
 
 
@@ -187,6 +188,16 @@ def test_a_failing_task_names_step_input_and_reason_and_the_rest_is_kept(made: M
         assert "the others are kept" in caught.value.message
         again = do(home, job, {"data": made.dataset})
         assert again.reused == Manifest.load(home.store, made.dataset).count - 1
+
+
+def test_outputs_in_any_order_make_one_plan(made: Made) -> None:
+    steps = [{"sort": {"by": ["text"]}, "as": "b"}, {"limit": {"rows": 100}, "as": "aa"}]
+    document = {"codata": "job/1", "steps": steps, "outputs": ["b", "aa"]}
+    with made.home() as home:
+        job = jobs.build(document, jobs.artifacts(home.store, Path()))
+        done = do(home, job, {"data": made.dataset})
+        assert list(done.outputs) == ["b", "aa"]
+        assert len(check_structure(home.store, done.run).rows) == done.tasks
 
 
 def test_an_estimate_runs_nothing_and_says_what_is_done(made: Made) -> None:

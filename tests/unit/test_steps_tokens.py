@@ -277,6 +277,76 @@ def test_pack_equals_the_reference_shard_by_shard(
     assert made.schema.field("tokens").type == pa.list_(pa.field("item", kind), length)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.none() | st.lists(st.integers(0, 9), max_size=7), min_size=1, max_size=9),
+    st.integers(1, 6),
+    st.sampled_from([{}, {"eos": 11}, {"last": "pad", "pad": 12}, {"eos": 11, "last": "pad", "pad": 0}]),
+)
+def test_starts_and_index_lead_every_token_to_its_document(
+    documents: list[Any], length: int, more: dict[str, Any]
+) -> None:
+    driver = Driver()
+    params = {"length": length, "boundaries": True, **more}
+    table = pa.table({"tokens": pa.array(documents, pa.large_list(pa.uint32()))})
+    half = len(documents) // 2
+    parts = driver.parts(table, [half])
+    made = driver.outputs("tokens.pack", params, ["out", "index"], data=parts)
+    wanted = [
+        {"shard": str(part.cid), **row}
+        for part, held in zip(parts.parts, (documents[:half], documents[half:]), strict=True)
+        for row in _led(held, params)
+    ]
+    out, index = driver.table(made["out"]), driver.table(made["index"])
+    found = zip(out.to_pylist(), index.to_pylist(), strict=True)
+    assert [index_row | row for row, index_row in found] == wanted
+    assert driver.table(driver.run("tokens.pack", params, data=parts)).equals(out)
+
+
+def test_packing_with_boundaries_is_golden() -> None:
+    driver = Driver()
+    documents = pa.array([[1, 2], None, [], [3, 4, 5]], pa.large_list(pa.uint32()))
+    params = {"length": 3, "eos": 9, "boundaries": True}
+    parts = driver.parts(pa.table({"tokens": documents}))
+    made = driver.outputs("tokens.pack", params, ["out", "index"], data=parts)
+    assert driver.table(made["out"]).to_pydict() == {
+        "tokens": [[1, 2, 9], [9, 3, 4]],
+        "starts": [[0], [0, 1]],
+    }
+    assert driver.table(made["index"]).drop_columns(["shard"]).to_pydict() == {
+        "row": [0, 2],
+        "offset": [0, 0],
+    }
+
+
+def _led(documents: list[Any], params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each packed row, with each id's document and place in it."""
+    end = [params["eos"]] if "eos" in params else []
+    some = [(number, [*ids, *end]) for number, ids in enumerate(documents) if ids is not None]
+    stream = [(token, number, place) for number, ids in some for place, token in enumerate(ids)]
+    length = params["length"]
+    rows = [stream[i : i + length] for i in range(0, len(stream), length)]
+    if rows and len(rows[-1]) < length:
+        padding = [(params["pad"], -1, -1)] * (length - len(rows[-1])) if "pad" in params else []
+        rows = rows[:-1] + ([rows[-1] + padding] if padding else [])
+    return [
+        {
+            "tokens": [token for token, _, _ in row],
+            "starts": [i for i, (_, _, place) in enumerate(row) if place == 0],
+            "row": row[0][1],
+            "offset": row[0][2],
+        }
+        for row in rows
+    ]
+
+
+def test_starts_need_another_name_than_the_tokens() -> None:
+    driver = Driver()
+    parts = driver.parts(pa.table({"starts": pa.array([[1]], pa.large_list(pa.uint16()))}))
+    with pytest.raises(ParameterError, match="can't stand in a column 'starts'"):
+        driver.run("tokens.pack", {"length": 1, "column": "starts", "boundaries": True}, data=parts)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -57,8 +58,8 @@ def lead(home: Home, ref: str, row: int) -> Way:
 
 
 def rows_of(way: Way, dataset: CID) -> list[int]:
-    """The rows of a dataset that a way comes through."""
-    return [p.row for hop in way.hops for p in hop.places[:1] if p.dataset == dataset]
+    """The rows of a dataset that a way comes through, in order."""
+    return [p.row for hop in way.walk() for p in hop.places[:1] if p.dataset == dataset]
 
 
 # -- every step -------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def _add(home: Home, path: Path, table: pa.Table) -> CID:
 
 
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -126,6 +127,47 @@ def test_a_way_names_the_rows_that_a_row_was_made_of(
                 # A join's other row shows in nothing where its columns were not selected.
                 assert {made.get("j"), made.get("j_right")} - {None} <= set(rows_of(way, other))
                 assert {f.number for f in way.sources} >= {made["i"]} - {None}
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.none() | st.text("abc ", max_size=9), min_size=1, max_size=30),
+    st.sampled_from([{"length": 4}, {"length": 5, "eos": 1, "last": "pad", "pad": 2}]),
+)
+def test_a_packed_row_leads_to_its_documents(texts: list[str | None], packing: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder, small(False), Home(Path(folder, "home")) as home:
+        table = pa.table({"text": pa.array(texts, pa.large_string()), "i": range(len(texts))})
+        data = _add(home, Path(folder, "data.parquet"), table)
+        vocabulary = home.store.put_file(
+            b"".join(base64.b64encode(bytes([b])) + b" %d\n" % b for b in range(256))
+        )
+        encode = {"column": "text", "tokenizer": vocabulary, "format": "tiktoken", "pattern": "."}
+        job = build(
+            {
+                "codata": "job/1",
+                "steps": [
+                    {"dedup.exact": {"on": ["text"]}},
+                    {"tokens.encode": encode, "as": "ids"},
+                    {"tokens.pack": {**packing, "boundaries": True}, "as": "packed"},
+                ],
+                "outputs": {"ids": "ids", "packed": "packed", "index": "packed.index"},
+            },
+            artifacts(home.store, Path()),
+        )
+        outputs = do(home, job, {"data": data}).outputs
+        ids = Dataset(home.store, outputs["ids"])
+        shards = {shard.cid: ids.shard_table(n)["tokens"].to_pylist() for n, shard in enumerate(ids.shards)}
+        index = Dataset(home.store, outputs["index"]).head(1000).to_pylist()
+        for row, made in enumerate(Dataset(home.store, outputs["packed"]).head(1000).to_pylist()):
+            documents = [texts[n] for n in rows_of(lead(home, outputs["packed"], row), data)]
+            end = [packing["eos"]] if "eos" in packing else []
+            stream = [token for text in documents for token in [*(text or "").encode(), *end]]
+            offset = index[row]["offset"]
+            given_ = [token for token in made["tokens"] if token != packing.get("pad")]
+            assert stream[offset : offset + len(given_)] == given_
+            assert [texts[n] for n in rows_of(lead(home, outputs["index"], row), data)] == documents[:1]
+            first = shards[CID(index[row]["shard"])][index[row]["row"]]
+            assert first == list((documents[0] or "").encode())
 
 
 # -- sources ----------------------------------------------------------------------------------------
