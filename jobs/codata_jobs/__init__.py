@@ -5,6 +5,7 @@ A step or a family of steps is one module here; helpers that several share are `
 """
 
 from codata_jobs import (
+    code_stack,
     decontaminate,
     dedup,
     expressions,
@@ -21,6 +22,7 @@ from codata_jobs import (
 )
 
 __all__ = [
+    "code_stack",
     "decontaminate",
     "dedup",
     "expressions",
