@@ -16,8 +16,8 @@ def count_lines(
     data: Array, rows: Array, flags: Array, space: int, stops: Array, stop: int, short: int, seed: np.uint64
 ) -> Array:
     """Of each row's text, int64, rows by 6: line feeds, other characters; and of the lines between line feeds
-    that are not white space alone (`flags & space`): all, those whose last character is a stop (`stops & stop`),
-    those of at most `short` characters, the characters of those that were there before.
+    that are not white space alone (`flags & space`): all, those whose last character is a stop (`stops &
+    stop`), those of at most `short` characters, the characters of those that were there before.
     """
     found = np.zeros((len(rows) - 1, 6), np.int64)
     table = table_for(data, rows)
