@@ -14,6 +14,7 @@ from codata.plan.plan import plan
 from codata.plan.stage import Planner
 from codata.records.job import Job
 from codata.records.receipt import Receipt
+from codata.records.task import Task
 from codata.verify.sample import draws
 
 _DRAWS: Final = draws(Decimal("0.01"), Decimal("0.99"))
@@ -31,11 +32,15 @@ class StageEstimate:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`complete`: no stage is unknown. `draws`: tasks a verifier draws in a stage for 1% at 99%."""
+    """`complete`: no stage is unknown. `draws`: tasks a verifier draws in a stage for 1% at 99%.
+
+    `todo`: the tasks of the last stage that are not done yet.
+    """
 
     stages: tuple[StageEstimate, ...]
     complete: bool
     draws: int
+    todo: tuple[Task, ...] = ()
 
 
 def estimate(home: Home, job: Job, inputs: Mapping[str, CID]) -> Estimate:
@@ -58,7 +63,7 @@ def estimate(home: Home, job: Job, inputs: Mapping[str, CID]) -> Estimate:
         size = sum(_size(home, c) for t in todo for n in t.inputs for c in t.input_cids(home.store, n))
         stages.append(StageEstimate(stage.name, len(tasks), len(known), size))
         if todo:
-            return Estimate(tuple(stages), False, _DRAWS)
+            return Estimate(tuple(stages), False, _DRAWS, tuple(todo))
         send = [known[task.cid][1] for task in stage.tasks]
     return Estimate(tuple(stages), True, _DRAWS)
 

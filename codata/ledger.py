@@ -65,6 +65,11 @@ class Ledger:
         )
         return [(CID(receipt), executor) for receipt, executor in rows]
 
+    def recent(self, count: int) -> list[tuple[CID, CID]]:
+        """The last receipts that came, with their tasks, the newest first."""
+        rows = self._db.execute("SELECT task, receipt FROM receipts ORDER BY number DESC LIMIT ?", (count,))
+        return [(CID(task), CID(receipt)) for task, receipt in rows]
+
     def executed(self) -> dict[str, int]:
         """How many receipts are known, by executor."""
         return dict(self._db.execute("SELECT executor, count(*) FROM receipts GROUP BY executor"))

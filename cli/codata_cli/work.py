@@ -17,6 +17,21 @@ from codata_cli.common import (
     session,
 )
 from codata_cli.output import Output, lines, note, size, table
+from codata_cli.providers import (
+    AuditOption,
+    DeadlineOption,
+    NoHomeOption,
+    OnOption,
+    PatienceOption,
+    PreferOption,
+    account_text,
+    account_value,
+    bring_dataset,
+    preview_text,
+    providers,
+    share,
+    wish,
+)
 
 if TYPE_CHECKING:
     from cid_store.cid import CID
@@ -87,6 +102,10 @@ def plan(
     input_: InputOption = None,
     limit: LimitOption = None,
     keep_dropped: KeepDroppedOption = False,
+    on: OnOption = None,
+    prefer: PreferOption = "time",
+    deadline: DeadlineOption = None,
+    no_home: NoHomeOption = False,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -94,10 +113,14 @@ def plan(
     """What a run would do: stages, tasks, what is done already. Nothing runs.
 
     Stages are exact as far as their inputs are known: the first one with work to do is the last one shown.
+    With --on, also which provider would run what of that stage and why, what moves, and what it costs.
     """
     from codata.estimate import estimate
 
+    wanted = wish(prefer, deadline)
     with session(home, json, store) as (opened, out):
+        if on:
+            bring_dataset(opened, on, dataset)
         loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
         found = estimate(opened, loaded, inputs)
         value = {
@@ -111,6 +134,11 @@ def plan(
         if not found.complete:
             text += "\nLater stages depend on what these give."
         text += f"\nTo find a wrong 1% of a stage with 99% confidence, a verifier draws {found.draws} tasks."
+        if on and found.todo:
+            with providers(opened, on, list(inputs.values()), wanted=wanted, no_home=no_home) as where:
+                seen = where.preview(found.todo)
+            value["placement"] = seen.to_value(found.draws)
+            text += "\n\n" + preview_text(seen, found.draws)
         out.result(value, text)
 
 
@@ -129,9 +157,21 @@ def run(
     workers: WorkersOption = None,
     cluster: ClusterOption = None,
     tls: TlsOption = None,
+    on: OnOption = None,
+    prefer: PreferOption = "time",
+    deadline: DeadlineOption = None,
+    no_home: NoHomeOption = False,
+    audit: AuditOption = None,
+    patience: PatienceOption = 300,
+    leave: Annotated[bool, typer.Option("--leave", help="Leave results with the providers.")] = False,
     json: JsonOption = False,
-) -> None:
-    """Run a job on a dataset. What was done before is not done again; a stopped run goes on where it was."""
+) -> int:
+    """Run a job on a dataset. What was done before is not done again; a stopped run goes on where it was.
+
+    With --on, tasks go to the providers that hold what they read. Exit code 3 where one was found false: its
+    work is not used, and the result is right.
+    """
+    from cid_store.errors import UsageError
     from codata.execute.run import run as start
     from codata.names import check_name
     from codata_cli.progress import progress
@@ -139,10 +179,29 @@ def run(
     if name:
         check_name(name)
         check_name(f"{name}.run")
-    with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
+    if on and cluster:
+        raise UsageError("--on and --cluster exclude each other")
+    wanted, _ = wish(prefer, deadline), share(audit)
+    with session(home, json, store) as (opened, out):
+        if on:
+            bring_dataset(opened, on, dataset)
         loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
-        with progress(json) as bar:
-            result = start(opened, loaded, inputs, where, bar)
+        where = (
+            providers(
+                opened,
+                on,
+                list(inputs.values()),
+                wanted=wanted,
+                no_home=no_home,
+                audit=audit,
+                patience=patience,
+                workers=workers,
+            )
+            if on
+            else executor(workers, cluster, tls)
+        )
+        with where, progress(json) as bar:
+            result = start(opened, loaded, inputs, where, bar, leave=leave)
         outputs = dict(result.outputs)
         first = next(iter(outputs.values()))
         if name:
@@ -161,10 +220,16 @@ def run(
             "reused": result.reused,
             "bytes_moved": result.bytes_moved,
             "seconds": round(result.seconds, 3),
+            **account_value(result.account),
         }
         shown = {k: v for k, v in value.items() if k != ("outputs" if len(outputs) == 1 else "output")}
         shown |= {"bytes_moved": size(result.bytes_moved), "seconds": result.seconds}
-        out.result(value, lines(shown))
+        shown = {k: v for k, v in shown.items() if k not in account_value(result.account)}
+        text = lines(shown)
+        if result.account.providers:
+            text += "\n\n" + account_text(result.account)
+        out.result(value, text)
+        return 3 if result.account.false else 0
 
 
 def jobs(

@@ -84,8 +84,10 @@ class _Placer:
     def _among_equals(self, found: Candidates) -> None:
         """Tasks whose candidates all lack the same bytes of them: only time and price decide."""
         load, flat, ends = self.load.tolist(), found.flat.tolist(), found.ends.tolist()
-        seconds = self.problem.seconds.tolist()
-        per_second, prices = (1 / self.cores).tolist(), self.cpu_price.tolist()
+        seconds, traffic = self.problem.seconds.tolist(), self.problem.traffic.tolist()
+        per_second = (1 / self.cores).tolist()
+        per_cpu, per_byte = self.cpu_price.tolist(), self.byte_price.tolist()
+        by_price, deadline = self.by_price, self.problem.deadline
         late: list[int] = []
         start = 0
         for task, end in zip(found.tasks.tolist(), ends, strict=True):
@@ -93,13 +95,15 @@ class _Placer:
             for at in range(start, end):
                 p = flat[at]
                 done = load[p] + seconds[task] * per_second[p]
-                key = (prices[p], done) if self.by_price and done <= self.problem.deadline else (0.0, done)
-                if self.by_price and done > self.problem.deadline:
-                    key = (math.inf, done)
-                if best == NOWHERE or key < least:
-                    best, least = p, key
+                price = 0.0
+                if by_price:
+                    # Among those that are late, the time decides.
+                    in_time = done <= deadline
+                    price = seconds[task] * per_cpu[p] + traffic[task] * per_byte[p] if in_time else math.inf
+                if best == NOWHERE or (price, done) < least:
+                    best, least = p, (price, done)
             start = end
-            if least[1] > self.problem.deadline:
+            if least[1] > deadline:
                 late.append(task)
                 continue
             load[best] = least[1]
@@ -118,7 +122,7 @@ class _Placer:
         flags = self.present.rows(reads)
         lacking = self.weights[reads].sum() - self.weights[reads] @ flags.astype(np.int64)
         done = self.load + problem.seconds[task] / self.cores + lacking / self.bandwidth
-        price = problem.seconds[task] * self.cpu_price + lacking * self.byte_price
+        price = problem.seconds[task] * self.cpu_price + problem.traffic[task] * self.byte_price
         late = (done > problem.deadline) | ~allowed
         last = (price, done) if self.by_price else (done, price)
         # Late places compare by when they are done: bytes are no help to who misses the deadline.
@@ -137,16 +141,16 @@ class _Placer:
         inputs, places = np.divmod(pairs, max(1, len(problem.places)))
         moved = ~problem.held.has(inputs, places)
         moves = np.stack([inputs[moved], places[moved]], axis=1)
-        at = self.place[self.place != NOWHERE]
-        cpu = problem.seconds[self.place != NOWHERE] * self.cpu_price[at]
-        sent = problem.sizes[moves[:, 0]] * self.byte_price[moves[:, 1]]
+        done = self.place != NOWHERE
+        at = self.place[done]
+        price = problem.seconds[done] * self.cpu_price[at] + problem.traffic[done] * self.byte_price[at]
         return Placement(
             self.place,
             moves,
             self.load,
             int(problem.sizes[moves[:, 0]].sum()),
             int(problem.sizes[inputs].sum()),
-            float(cpu.sum() + sent.sum()),
+            float(price.sum()),
         )
 
 

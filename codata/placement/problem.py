@@ -21,7 +21,7 @@ class Place:
     """Where tasks can run.
 
     `busy`: seconds until it is free; `bandwidth`: bytes a second that reach it; `cpu_price`, `byte_price`:
-    what it asks for a second of CPU and for a byte that is sent to it.
+    what it asks for a second of CPU and for a byte that a task reads or writes.
     """
 
     name: str
@@ -37,8 +37,8 @@ class Problem:
     """Tasks by number, their inputs by number, and who holds what.
 
     `sizes`: int64, bytes of each distinct input. `starts`: int64 of tasks + 1; task t reads
-    `inputs[starts[t]:starts[t + 1]]`, each input once. `seconds`: float64, CPU time of each task. `kinds`:
-    the row of `allowed` that says where each task may run. `allowed`: bool, kinds by places.
+    `inputs[starts[t]:starts[t + 1]]`, each input once. `seconds`: float64, CPU time of each task; `traffic`:
+    float64, bytes that it reads and writes. `kinds`: the row of `allowed` that says where each task may run. `allowed`: bool, kinds by places.
     """
 
     places: Sequence[Place]
@@ -46,6 +46,7 @@ class Problem:
     starts: Array
     inputs: Array
     seconds: Array
+    traffic: Array
     held: HeldBits
     kinds: Array
     allowed: Array

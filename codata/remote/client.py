@@ -88,25 +88,33 @@ class Client:
 
     # -- what goes there -------------------------------------------------------------------------------------
 
-    def upload(self, blocks: Iterable[Block], limit: int) -> int:
-        """Send blocks, in requests of at most `limit` bytes of blocks each; returns the bytes of all."""
+    def upload(self, blocks: Iterable[Block], limit: int, copy_of: CID | None = None) -> int:
+        """Send blocks, in requests of at most `limit` bytes of blocks each; returns the bytes of all.
+
+        They are kept for a while, or as a copy of the root `copy_of` until `release` is told that.
+        """
         batch: list[Block] = []
         size = total = 0
         for block in blocks:
             if batch and size + len(block.data) > limit:
-                self._upload(batch)
+                self._upload(batch, copy_of)
                 batch, size = [], 0
             batch.append(block)
             size += len(block.data) + len(block.cid.binary) + 10
             total += len(block.data)
         if batch:
-            self._upload(batch)
+            self._upload(batch, copy_of)
         return total
 
-    def _upload(self, blocks: Sequence[Block]) -> None:
+    def release(self, root: CID) -> bool:
+        """Let go of the copy of a root; False where there is none."""
+        return object_of(self.url, self._ask("DELETE", f"/blocks/{root}")).get("released") is True
+
+    def _upload(self, blocks: Sequence[Block], copy_of: CID | None) -> None:
         file = io.BytesIO()
         write_car(file, [blocks[0].cid], blocks)
-        self._ask("POST", "/blocks", file.getvalue(), "application/vnd.ipld.car")
+        path = "/blocks" if copy_of is None else f"/blocks?keep={copy_of}"
+        self._ask("POST", path, file.getvalue(), "application/vnd.ipld.car")
 
     def submit(self, tasks: Sequence[CID], sources: Sequence[str] = ()) -> dict[CID, State]:
         """Hand over tasks whose records are there; what became of each at once."""

@@ -22,7 +22,8 @@ _UPLOAD: Final = 16 * 1024 * 1024  # bytes, where a provider does not say
 
 @dataclass(frozen=True)
 class Offer:
-    """`steps`: patterns of operation names. `cpu_price` a CPU second, `gigabyte_price` 10⁹ bytes sent there.
+    """`steps`: patterns of operation names. Prices are for a CPU second, and for 10^9 bytes that
+    tasks read and write.
 
     `bandwidth`: bytes a second, infinite where it is not said. `upload`: bytes of one upload at most.
     `sources`: origins that it fetches inputs from.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
@@ -15,6 +16,7 @@ import numpy as np
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.identity import Identity
+from codata.records.receipt import Cost
 from codata.remote.client import Client
 from codata.remote.errors import (
     NoPlace,
@@ -36,6 +38,7 @@ class Member:
 
     number: int
     client: Client
+    tell: Callable[[str], None]
     offer: Offer | None = None
     word: str = "gone"
     why: str = ""
@@ -47,6 +50,8 @@ class Member:
     price: Decimal = Decimal(0)
     bytes_sent: int = 0
     audited: int = 0
+    disowned: bool = False
+    """Whether what it did was put aside already."""
     faults: list[tuple[CidStoreError, tuple[CID, ...]]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
@@ -68,17 +73,31 @@ class Member:
         return self.offer
 
     def fault(self, error: CidStoreError, *evidence: CID) -> None:
-        """Remember what went wrong, and give it no more work where that is due; who was false stays so."""
+        """Remember what went wrong, and give it no more work; who was false stays so."""
         with self.lock:
             self.faults.append((error, evidence))
+            self.tell(error.message)
             if self.word != "false":
                 self.word, self.why = _word(error), error.message
+
+    def remember(self, error: CidStoreError) -> None:
+        """Remember something that says nothing about its other work; the first of each kind is enough."""
+        with self.lock:
+            if all(known.kind != error.kind for known, _ in self.faults):
+                self.faults.append((error, ()))
+                self.tell(error.message)
 
     def sent(self, size: int) -> None:
         """Count bytes of inputs that were brought to it."""
         with self.lock:
             self.bytes_sent += size
-            self.price += self.terms.gigabyte_price * size / 10**9
+
+    def did(self, cost: Cost) -> None:
+        """Count a task that it ended, and what it asks for that."""
+        self.tasks += 1
+        self.cpu_us += cost.cpu_us
+        traffic = cost.bytes_in + cost.bytes_out
+        self.price += self.terms.cpu_price * cost.cpu_us / 10**6 + self.terms.gigabyte_price * traffic / 10**9
 
 
 def _word(error: CidStoreError) -> str:
@@ -94,11 +113,13 @@ def _word(error: CidStoreError) -> str:
 
 
 class Pool:
-    """Providers asked together. What they hold is remembered until `renew`."""
+    """Providers asked together. What they hold is remembered until `renew`. `tell` hears of every fault."""
 
-    def __init__(self, urls: Sequence[str], me: Identity, *, silence: float = 30) -> None:
+    def __init__(
+        self, urls: Sequence[str], me: Identity, tell: Callable[[str], None], *, silence: float = 30
+    ) -> None:
         unique = list(dict.fromkeys(url.rstrip("/") for url in urls))[:MAX_PROVIDERS]
-        self.members = [Member(i, Client(url, me, silence=silence)) for i, url in enumerate(unique)]
+        self.members = [Member(i, Client(url, me, silence=silence), tell) for i, url in enumerate(unique)]
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="providers")
         self._held: dict[CID, int] = {}
         """Bits by member number: who said to hold it, or made it."""
@@ -114,6 +135,10 @@ class Pool:
     def good(self) -> list[Member]:
         """Those that get work."""
         return [m for m in self.members if m.good]
+
+    def to_disown(self) -> Member | None:
+        """One that was found false and whose work still counts."""
+        return next((m for m in self.members if m.word == "false" and m.tasks and not m.disowned), None)
 
     # -- who is there ----------------------------------------------------------------------------------------
 
@@ -170,11 +195,23 @@ class Pool:
             self._held[cid] = now | bit if holds else now & ~bit
             self._asked[cid] = self._asked.get(cid, 0) | bit
 
+    def renew_about(self, member: Member, cids: Iterable[CID]) -> None:
+        """Forget what is believed of a member and these CIDs: it is asked again."""
+        bit = 1 << member.number
+        with self._lock:
+            for cid in cids:
+                self._asked[cid] = self._asked.get(cid, 0) & ~bit
+
+    def dismiss(self, member: Member, task: CID) -> None:
+        """Tell a member, whenever it listens, that a task is not waited for any more."""
+
+        def cancel() -> None:
+            with suppress(CidStoreError):
+                member.client.cancel(task)
+
+        self._threads.submit(cancel)
+
     def holders(self, cid: CID) -> list[Member]:
         """The good members that are known to hold a CID."""
         bits = self._held.get(cid, 0)
         return [m for m in self.members if bits >> m.number & 1 and m.good]
-
-    def each(self, do: Callable[[CID], object], cids: Iterable[CID]) -> list[object]:
-        """`do` with each CID, several at once."""
-        return list(self._threads.map(do, cids))

@@ -1,0 +1,263 @@
+"""Errands: tasks that go to one provider, with what it lacks for them, as a Dask graph of signed requests.
+
+A graph has a node for each input that comes home, one for each input that is pushed to a provider, and one
+for each batch of tasks, which waits for the inputs that it needs. Only CIDs and errors pass through it; what
+happens is put on a queue as it happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence, Set
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from cid_store.cid import CID
+from cid_store.errors import CidStoreError
+from cid_store.store import Store
+from codata.execute.needs import Need
+from codata.execute.supply import Supply
+from codata.execute.worker import Outcome
+from codata.records.receipt import Receipt
+from codata.records.run import RunRow
+from codata.remote.client import MAX_TASKS
+from codata.remote.errors import ProviderError, ProviderLied, ProviderRefused
+from codata.remote.pool import Member
+from codata.remote.proof import Taker
+from codata.remote.state import State
+
+_THREADS: Final = 256
+_LEAVE: Final = 2.0  # seconds
+MISSING: Final = "InputMissing"
+"""The kind of error of a task whose inputs a provider neither holds nor comes by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A member ended a task; its receipt is proven and here."""
+
+    member: Member
+    row: RunRow
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A task did not end well at a member. `lacking`: for want of inputs."""
+
+    member: Member
+    task: CID
+    error: CidStoreError
+    lacking: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """A member is given up; these tasks had not ended there."""
+
+    member: Member
+    tasks: tuple[CID, ...]
+    error: CidStoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Something changed at a member."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What became of a task at home."""
+
+    outcome: Outcome
+
+
+Event = Ended | Failed | Broke | Beat | Home
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Tasks for a member. `push`: inputs that go there through the home; `pull`: inputs that it fetches from
+    `sources`, of so many bytes.
+    """
+
+    member: Member
+    needs: tuple[Need, ...]
+    push: tuple[CID, ...] = ()
+    pull: int = 0
+    sources: tuple[str, ...] = ()
+
+
+class Errands:
+    """Runs errands beside each other. `over` is read all the time: tasks that nobody waits for any more."""
+
+    def __init__(
+        self,
+        store: Store,
+        supply: Supply,
+        taker: Callable[[Member], Taker],
+        at_home: Callable[[Sequence[CID], Callable[[Outcome], None]], None],
+        over: Set[CID],
+    ) -> None:
+        self._store, self._supply, self._taker = store, supply, taker
+        self._at_home, self._over = at_home, over
+        self._threads: list[Thread] = []
+        self.events: SimpleQueue[Event] = SimpleQueue()
+
+    def start(self, errands: Iterable[Errand], here: Sequence[Need]) -> None:
+        """Begin; returns at once. `here`: tasks for the home."""
+        graph = self._graph(list(errands), here)
+        if graph:
+            thread = Thread(target=_run, args=(graph,), name="errands", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def leave(self) -> None:
+        """Wait a moment for those who are about to end. Others end when their provider says something again:
+        what is over is not taken home any more.
+        """
+        end = time.monotonic() + _LEAVE
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def _graph(self, errands: Sequence[Errand], here: Sequence[Need]) -> dict[str, tuple[Any, ...]]:
+        graph: dict[str, tuple[Any, ...]] = {}
+
+        def home(cid: CID) -> str:
+            key = f"home-{cid}"
+            graph[key] = (self._bring, cid)
+            return key
+
+        for errand in errands:
+            number = errand.member.number
+            lacking = set(errand.push)
+            sent = {cid: f"send-{number}-{cid}" for cid in errand.push}
+            graph |= {key: (self._send, errand.member, cid, home(cid)) for cid, key in sent.items()}
+            ready = [need for need in errand.needs if lacking.isdisjoint(need.inputs)]
+            waiting = [need for need in errand.needs if not lacking.isdisjoint(need.inputs)]
+            for needs, after in ((ready, []), (waiting, list(sent.values()))):
+                for start in range(0, len(needs), MAX_TASKS):
+                    batch = needs[start : start + MAX_TASKS]
+                    graph[f"tasks-{number}-{batch[0].cid}"] = (self._tasks, errand, batch, after)
+        if here:
+            wanted = [home(cid) for cid in dict.fromkeys(c for need in here for c in need.inputs)]
+            graph["here"] = (self._here, list(here), wanted)
+        return graph
+
+    # -- nodes: what they return, others are given; they never raise -----------------------------------------
+
+    def _bring(self, cid: CID) -> tuple[CID, CidStoreError | None]:
+        try:
+            self._supply.bring(cid)
+        except CidStoreError as e:
+            return cid, e
+        return cid, None
+
+    def _send(
+        self, member: Member, cid: CID, brought: tuple[CID, CidStoreError | None]
+    ) -> tuple[CID, CidStoreError | None]:
+        if brought[1] is not None:
+            return brought
+        try:
+            self._supply.push(member, [cid])
+        except CidStoreError as e:
+            return cid, e
+        return cid, None
+
+    def _tasks(
+        self, errand: Errand, needs: Sequence[Need], sent: Sequence[tuple[CID, CidStoreError | None]]
+    ) -> None:
+        member = errand.member
+        wrong = {cid: error for cid, error in sent if error is not None}
+        broken = next((e for e in wrong.values() if isinstance(e, ProviderError | ProviderLied)), None)
+        if broken is not None:
+            self._broke(member, [need.cid for need in needs], broken)
+            return
+        left: dict[CID, Need] = {}
+        for need in needs:
+            error = next((wrong[cid] for cid in need.inputs if cid in wrong), None)
+            if error is not None:
+                self.events.put(Failed(member, need.cid, error, lacking=True))
+            else:
+                left[need.cid] = need
+        try:
+            self._follow(errand, left)
+        except CidStoreError as e:
+            self._broke(member, list(left), e)
+
+    def _follow(self, errand: Errand, left: dict[CID, Need]) -> None:
+        member = errand.member
+        if not left:
+            return
+        records = list(dict.fromkeys(cid for need in left.values() for cid in reversed(need.records)))
+        member.client.upload(self._store.get_many(records), member.terms.upload)
+        states = member.client.submit(list(left), errand.sources)
+        self.events.put(Beat(member))
+        if errand.pull and not any(s.kind == MISSING for s in states.values()):
+            self._supply.count(member, errand.pull)
+        for state in states.values():
+            if state.final:
+                self._final(member, left.pop(state.task), state)
+        for change in member.client.follow(list(left)) if left else ():
+            if change is not None:
+                self.events.put(Beat(member))
+            if change is not None and change.final and change.task in left:
+                self._final(member, left.pop(change.task), change)
+            if left.keys() <= self._over:
+                return
+
+    def _final(self, member: Member, need: Need, state: State) -> None:
+        if need.cid in self._over:
+            return
+        if state.row is not None:
+            receipt = self._taker(member).take(state.row)
+            self.events.put(Ended(member, state.row, receipt))
+            return
+        said = f"{member.url}: {state.said or state.word}"
+        error = (ProviderRefused if state.word == "refused" else ProviderError)(said, cid=need.cid)
+        self.events.put(Failed(member, need.cid, error, lacking=state.kind == MISSING))
+
+    def _broke(self, member: Member, tasks: Sequence[CID], error: CidStoreError) -> None:
+        member.fault(error)
+        self.events.put(Broke(member, tuple(tasks), error))
+
+    def _here(self, needs: Sequence[Need], brought: Sequence[tuple[CID, CidStoreError | None]]) -> None:
+        wrong = {cid: error for cid, error in brought if error is not None}
+        ready: list[CID] = []
+        for need in needs:
+            error = next((wrong[cid] for cid in need.inputs if cid in wrong), None)
+            if error is not None:
+                self.events.put(Home(Outcome(need.cid, error=error)))
+            else:
+                ready.append(need.cid)
+        try:
+            self._at_home(ready, lambda outcome: self.events.put(Home(outcome)))
+        except CidStoreError as e:
+            for cid in ready:
+                self.events.put(Home(Outcome(cid, error=e)))
+
+
+def _run(graph: dict[str, tuple[Any, ...]]) -> None:
+    from dask.local import get_async
+
+    # Callbacks are global in Dask: those of a graph that the home runs beside this one are not for it.
+    get_async(_in_a_thread, min(_THREADS, len(graph)), graph, list(graph), callbacks=())  # type: ignore[no-untyped-call]
+
+
+def _in_a_thread(do: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
+    """As an executor's `submit`, but the process may end while a provider keeps a thread waiting."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(do(*args, **named))
+        except BaseException as e:  # noqa: BLE001 - it is raised where the future is looked at
+            future.set_exception(e)
+
+    Thread(target=run, name="errand", daemon=True).start()
+    return future

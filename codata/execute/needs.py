@@ -1,0 +1,63 @@
+"""What a task needs to be where it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cid_store import Store
+from cid_store.block import Block
+from cid_store.cid import CID, DAG_CBOR
+from cid_store.walk import walk
+from codata import ops
+from codata.closure import PAGE, links
+from codata.records import pages
+from codata.records.base import kind_of
+from codata.records.task import Task
+
+
+@dataclass(frozen=True)
+class Need:
+    """A task, its inputs (each once, files in parameters among them), and the blocks that say what they are.
+
+    `lazy`: few of its inputs will be read, so that they are not listed; it runs where the plan is made.
+    """
+
+    cid: CID
+    task: Task
+    inputs: tuple[CID, ...]
+    records: tuple[CID, ...]
+    lazy: bool
+
+
+def need_of(store: Store, cid: CID) -> Need:
+    """What the task of this CID needs; raises what `Task.load` raises."""
+    return need_of_task(store, Task.load(store, cid))
+
+
+def need_of_task(store: Store, task: Task) -> Need:
+    """What a task needs, whose long lists are in `store`."""
+    cid = task.cid
+    lazy = ops.find(task.step, task.version).lazy
+    inputs = dict.fromkeys(links(dict(task.params)))
+    records = [cid]
+    for name, value in task.inputs.items():
+        if isinstance(value, CID):
+            records += pages.cids(store, value)
+        if name not in lazy:
+            inputs |= dict.fromkeys(task.input_cids(store, name))
+    return Need(cid, task, tuple(inputs), tuple(records), bool(lazy))
+
+
+def blocks_of(store: Store, cid: CID) -> Iterator[Block]:
+    """The blocks of an input, what is below a node before it: who holds the root then holds all.
+
+    Of a node these are itself and, of a list, its pages: what they link to is another input.
+    """
+    if cid.codec != DAG_CBOR:
+        found = [block.cid for block in walk(store, [cid])]
+    elif kind_of(store, cid) == PAGE:
+        found = list(pages.cids(store, cid))
+    else:
+        found = [cid]
+    yield from store.get_many(reversed(found))

@@ -1,0 +1,213 @@
+"""The executor for providers: machines of other owners, none of which is believed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from threading import Lock
+
+from cid_store.cid import CID
+from cid_store.errors import BlockNotFound
+from codata.execute.account import Account, Cost, Did, Fault
+from codata.execute.assign import Assignment, Wish, assign
+from codata.execute.audit import Lots, Word
+from codata.execute.errands import Errands
+from codata.execute.errors import Distrusted
+from codata.execute.executors import Embedded, Executor, Report
+from codata.execute.known import all_outputs
+from codata.execute.needs import need_of, need_of_task
+from codata.execute.preview import Preview, preview
+from codata.execute.rates import Rates
+from codata.execute.supply import Supply
+from codata.execute.watch import Bounds, Watch
+from codata.execute.worker import Outcome
+from codata.home import Home
+from codata.ledger import Sealed
+from codata.records.task import Task
+from codata.remote.pool import Member, Pool
+from codata.remote.proof import Taker
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How a run goes about its providers. `home`: whether the home runs what no provider can; `audit`: the
+    share of tasks that are done twice; `silence`: seconds without a byte after which a provider is gone.
+    """
+
+    wish: Wish = field(default_factory=Wish)
+    bounds: Bounds = field(default_factory=Bounds)
+    home: bool = True
+    audit: float = 0.0
+    workers: int | None = None
+    silence: float = 30.0
+
+
+class Providers(Executor):
+    """Tasks go to the providers at `urls`, each to where most of its inputs are (docs/spec/placement.md)."""
+
+    def __init__(
+        self,
+        home: Home,
+        urls: Sequence[str],
+        terms: Terms | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._home, self._terms = home, terms or Terms()
+        self.pool = Pool(urls, home.identity, tell, silence=self._terms.silence)
+        self.supply = Supply(home, self.pool)
+        self._own = Embedded(self._terms.workers)
+        self._own_turn = Lock()
+        self._lots = Lots(self._terms.audit)
+        self.rates = Rates.of(home)
+        self._takers: dict[int, Taker] = {}
+        self._over: set[CID] = set()
+        self._began = time.perf_counter()
+        self._predicted: Cost | None = None
+        self._hedged = self._at_home = 0
+        self._fresh = False
+
+    def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
+        """Run each task of the home's store at a provider, or here where none can. Raises `Distrusted` where
+        a provider whose work counted so far is found false.
+        """
+        self._renew()
+        over: set[CID] = set()
+
+        def at_home(cids: Sequence[CID], told: Callable[[Outcome], None]) -> None:
+            with self._own_turn:
+                if cids:
+                    self._own.run(cids, url, executor, told)
+
+        errands = Errands(self._home.store, self.supply, self._taker, at_home, over)
+        watch = Watch(
+            self.pool,
+            self.supply,
+            errands,
+            [need_of(self._home.store, cid) for cid in tasks],
+            report,
+            over=over,
+            rates=self.rates,
+            wish=self._terms.wish,
+            bounds=self._terms.bounds,
+            lots=self._lots,
+            home=self._terms.home,
+        )
+        try:
+            watch.run()
+        finally:
+            over.update(tasks)
+            errands.leave()
+            self._fresh = False
+            self._keep_evidence(watch.evidence)
+            self._hedged += watch.hedged
+            self._at_home += watch.at_home
+            self._expect(watch.first)
+        self._disown()
+
+    def holds(self, cids: Sequence[CID]) -> list[bool]:
+        """Which of these some provider says it holds."""
+        self._renew()
+        self.pool.locate(cids)
+        return [bool(self.pool.holders(cid)) for cid in cids]
+
+    def preview(self, tasks: Sequence[Task]) -> Preview:
+        """Where these tasks would run, and what that would take. Nothing runs and nothing moves."""
+        self._renew()
+        needs = [need_of_task(self._home.store, task) for task in tasks]
+        self.pool.locate(cid for need in needs for cid in need.inputs)
+        away = [need for need in needs if not need.lazy]
+        found = assign(self.pool, away, self.supply.size, self.rates, self._terms.wish, {})
+        return preview(needs, found, self._terms.home)
+
+    def fetch(self, cids: Sequence[CID]) -> list[CID]:
+        """Bring results home, every block proven; returns what no provider gives."""
+        self._renew()
+        lacking = [cid for cid in dict.fromkeys(cids) if not self.supply.here(cid)]
+        self.pool.locate(lacking)
+        lost: list[CID] = []
+        for cid in lacking:
+            try:
+                self.supply.bring(cid, result=True)
+            except BlockNotFound:
+                lost.append(cid)
+        self._disown()
+        return lost
+
+    def close(self) -> None:
+        """Leave the providers; what they computed stays with them until it expires."""
+        self._own.close()
+        self.pool.close()
+
+    def account(self) -> Account:
+        """What the work came to so far."""
+        price = sum((m.price for m in self.pool.members), Decimal(0))
+        seconds = time.perf_counter() - self._began
+        return Account(
+            bytes_moved=self.supply.moved,
+            bytes_fetched=self.supply.fetched,
+            at_home=self._at_home,
+            hedged=self._hedged,
+            providers=tuple(_did(m) for m in self.pool.members),
+            predicted=self._predicted,
+            actual=Cost(seconds, price, self.supply.moved),
+        )
+
+    def _renew(self) -> None:
+        """Ask who is there, once a stage."""
+        if not self._fresh:
+            self.pool.renew()
+            self._fresh = True
+
+    def _taker(self, member: Member) -> Taker:
+        if member.number not in self._takers:
+            self._takers[member.number] = Taker(member.client, member.terms.did, self._home.store)
+        return self._takers[member.number]
+
+    def _keep_evidence(self, words: Sequence[Word]) -> None:
+        """Words on tasks that contradict each other stay in the ledger, and `gc` does not take them."""
+        for word in words:
+            receipt, row = word.receipt, word.row
+            self._home.ledger.record(receipt.task, word.cid, receipt.executor, all_outputs(receipt))
+            kept = [receipt.task, word.cid, receipt.environment]
+            if row is not None:
+                self._home.ledger.seal([(word.cid, Sealed(row.seal, row.index, row.proof))])
+                kept.append(row.seal)
+            for cid in kept:
+                self._home.keeper.pin(cid, "direct", f"evidence on task {receipt.task}")
+
+    def _expect(self, first: Assignment | None) -> None:
+        if first is None:
+            return
+        so_far = self._predicted or Cost()
+        self._predicted = Cost(
+            so_far.seconds + first.seconds,
+            so_far.price + Decimal(first.placement.price),
+            so_far.bytes_moved + first.placement.bytes_moved,
+        )
+
+    def _disown(self) -> None:
+        """Put aside the work of one who was found false."""
+        member = self.pool.to_disown()
+        if member is None:
+            return
+        member.disowned = True
+        raise Distrusted(member.why, did=member.terms.did)
+
+
+def _did(member: Member) -> Did:
+    return Did(
+        url=member.url,
+        did=member.offer.did if member.offer else None,
+        word=member.word,
+        tasks=member.tasks,
+        cpu_seconds=member.cpu_us / 1e6,
+        price=member.price,
+        bytes_sent=member.bytes_sent,
+        audited=member.audited,
+        faults=tuple(
+            Fault(error.kind, error.message, error.cid, tuple(map(str, evidence)))
+            for error, evidence in member.faults
+        ),
+    )

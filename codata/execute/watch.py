@@ -1,0 +1,375 @@
+"""One stage on providers: its tasks are handed out, watched, handed out again where that is needed.
+
+All that happens comes as events to one thread, which alone decides. A task may be at several members at once:
+the first good receipt counts, and receipts that differ are held against a third.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty
+from statistics import median
+from typing import Final
+
+from cid_store.cid import CID
+from cid_store.errors import BlockNotFound
+from codata.errors import FalseClaim, OutOfResources
+from codata.execute.assign import Assignment, Wish, assign
+from codata.execute.audit import Lots, Verdict, Word, judge
+from codata.execute.errands import Beat, Broke, Ended, Errand, Errands, Event, Failed, Home
+from codata.execute.errors import InputsGone
+from codata.execute.needs import Need
+from codata.execute.rates import Rates
+from codata.execute.supply import Supply
+from codata.execute.worker import Outcome
+from codata.ledger import Sealed
+from codata.provider.held import held
+from codata.records.receipt import Receipt
+from codata.remote.errors import NoPlace, ProviderLied, ProviderRefused, ProviderStalled
+from codata.remote.pool import Member, Pool
+
+HOME: Final = -1
+"""The home's number among those that a task is at."""
+
+_TICK: Final = 0.2  # seconds between two looks at who is late
+_TRIES: Final = 2
+"""Executors at which a task fails by itself before it counts as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When patience ends. `patience`: seconds without any change at a member that has tasks.
+
+    A task that takes `straggling` times as long as the stage's median, and at least `least` seconds, is tried
+    at a second member too, once half of the stage has ended.
+    """
+
+    patience: float = 300.0
+    straggling: float = 4.0
+    least: float = 10.0
+
+
+@dataclass
+class _Run:
+    """One task of the stage: where it is since when, where it must not go, what is known of it."""
+
+    need: Need
+    at: dict[int, float] = field(default_factory=dict)
+    barred: dict[int, str] = field(default_factory=dict)
+    failures: int = 0
+    retries: int = 0
+    hedged: bool = False
+    words: list[Word] = field(default_factory=list)
+
+
+class Watch:
+    """Runs the tasks of one stage; `report` is told each outcome once, in the thread of `run`."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        supply: Supply,
+        errands: Errands,
+        needs: Sequence[Need],
+        report: Callable[[Outcome], None],
+        *,
+        over: set[CID],
+        rates: Rates,
+        wish: Wish,
+        bounds: Bounds,
+        lots: Lots,
+        home: bool,
+    ) -> None:
+        self._pool, self._supply, self._errands, self._report = pool, supply, errands, report
+        self._rates, self._wish, self._bounds, self._lots, self._home = rates, wish, bounds, lots, home
+        self._left = {need.cid: _Run(need) for need in needs}
+        self._over = over
+        self._count = len(needs)
+        self._took: list[float] = []
+        self._beat: dict[int, float] = {}
+        self.first: Assignment | None = None
+        self.hedged = 0
+        self.evidence: list[Word] = []
+        """All words on tasks of which some were false."""
+        self.at_home = 0
+
+    def run(self) -> None:
+        """Until every task has an outcome, or somebody is found false whose work was used."""
+        self.first = self._hand_out(list(self._left.values()))
+        looked = time.monotonic()
+        while self._left and not self._pool.to_disown():
+            with suppress(Empty):
+                self._heed(self._errands.events.get(timeout=_TICK))
+            if time.monotonic() - looked > _TICK:
+                self._look_for_stalls()
+                self._look_for_stragglers()
+                looked = time.monotonic()
+
+    # -- handing out -----------------------------------------------------------------------------------------
+
+    def _hand_out(self, runs: Sequence[_Run], *, home: bool = False) -> Assignment | None:
+        """Place tasks and start their errands; with `home`, at home. Tasks without a place get an outcome."""
+        now = time.monotonic()
+        here = [run for run in runs if run.need.lazy or home]
+        away = [run for run in runs if not (run.need.lazy or home)]
+        assignment, errands = None, list[Errand]()
+        if away:
+            self._pool.locate(cid for run in away for cid in run.need.inputs)
+            away = self._with_inputs(away)
+            barred = {run.need.cid: {**run.barred, **dict.fromkeys(run.at, "has it already")} for run in away}
+            needs = [run.need for run in away]
+            assignment = assign(self._pool, needs, self._supply.size, self._rates, self._wish, barred)
+            for run in away:
+                if run.need.cid not in assignment.where:
+                    here += self._nowhere(run, assignment.reasons[run.need.cid])
+            errands = list(self._errands_of(assignment, away))
+        for errand in errands:
+            self._beat[errand.member.number] = now
+            for need in errand.needs:
+                self._left[need.cid].at[errand.member.number] = now
+        for run in here:
+            run.at[HOME] = now
+        self._errands.start(errands, [run.need for run in here])
+        return assignment
+
+    def _nowhere(self, run: _Run, reasons: tuple[str, ...]) -> list[_Run]:
+        """A task that no member can run: the home does, where it may; else that is its outcome."""
+        if run.at:
+            return []  # it is somewhere still: only its second place is missing
+        if len(run.words) > 1:
+            self._end(Outcome(run.need.cid, error=_disagreement(run.words)))
+            return []
+        if run.words and not self._home:
+            self._accept(run, run.words[0])  # nobody is there to audit it
+        elif self._home and HOME not in run.barred:
+            return [run]
+        else:
+            why = "; ".join([*reasons, *([run.barred[HOME]] if HOME in run.barred else [])])
+            cid = run.need.cid
+            self._end(Outcome(cid, error=NoPlace(f"nobody can run it: {why or 'no providers'}", cid=cid)))
+        return []
+
+    def _with_inputs(self, runs: Sequence[_Run]) -> list[_Run]:
+        """Those whose inputs somebody holds. The others wait for nobody: they get that as their outcome."""
+        alone = dict.fromkeys(cid for run in runs for cid in run.need.inputs if not self._pool.holders(cid))
+        lost = {cid for cid, here in zip(alone, held(self._supply.store, alone), strict=True) if not here}
+        found: list[_Run] = []
+        for run in runs:
+            gone = next((cid for cid in run.need.inputs if cid in lost), None)
+            if gone is None:
+                found.append(run)
+            elif run.words:
+                self._accept(run, run.words[0])  # it can't be audited
+            elif not run.at:
+                error = InputsGone(f"{gone}, an input, went with the provider that held it", cid=gone)
+                self._end(Outcome(run.need.cid, error=error))
+        return found
+
+    def _errands_of(self, found: Assignment, runs: Sequence[_Run]) -> Iterable[Errand]:
+        members: dict[int, list[Need]] = {}
+        for run in runs:
+            if run.need.cid in found.where:
+                members.setdefault(found.where[run.need.cid].number, []).append(run.need)
+        for number, needs in members.items():
+            member = self._pool.members[number]
+            push: list[CID] = []
+            pull, sources = 0, dict[str, None]()
+            for cid in found.moves.get(number, ()):
+                near = self._sources(member, cid)
+                if near:
+                    pull += self._supply.size(cid)
+                    sources |= dict.fromkeys(near)
+                else:
+                    push.append(cid)
+            yield Errand(member, tuple(needs), tuple(push), pull, tuple(sources))
+
+    def _sources(self, member: Member, cid: CID) -> list[str]:
+        """Who holds an input and may be asked by `member` itself, the fastest first."""
+        if not member.pulls:
+            return []
+        allowed = {source.rstrip("/") for source in member.terms.sources}
+        near = [m for m in self._pool.holders(cid) if m.url in allowed]
+        return [m.url for m in sorted(near, key=lambda m: -m.terms.bandwidth)]
+
+    # -- what happens ----------------------------------------------------------------------------------------
+
+    def _heed(self, event: Event) -> None:
+        if isinstance(event, Beat):
+            self._beat[event.member.number] = time.monotonic()
+        elif isinstance(event, Ended):
+            self._ended(event)
+        elif isinstance(event, Failed):
+            self._failed(event)
+        elif isinstance(event, Broke):
+            self._gone(event.member, event.tasks)
+        else:
+            self._home_ended(event)
+
+    def _ended(self, event: Ended) -> None:
+        member, receipt = event.member, event.receipt
+        member.did(receipt.cost)
+        for output in receipt.out.values():
+            self._pool.note(output.cid, member)
+            if output.size:
+                self._supply.learn([(output.cid, output.size)])
+            else:
+                self._supply.learn([(output.cid, receipt.cost.bytes_out // len(receipt.out))])
+        run = self._left.get(event.row.task)
+        if run is None:
+            return
+        self._rates.add(run.need.task.step, receipt)
+        if member.number in run.at:
+            self._took.append(time.monotonic() - run.at.pop(member.number))
+        self._said(run, Word(member, receipt, event.row.receipt, event.row))
+
+    def _home_ended(self, event: Home) -> None:
+        outcome = event.outcome
+        run = self._left.get(outcome.task)
+        if run is None:
+            return
+        run.at.pop(HOME, None)
+        if outcome.receipt is not None:
+            self.at_home += 1
+            receipt = Receipt.load(self._supply.store, outcome.receipt)
+            self._said(run, Word(None, receipt, outcome.receipt))
+            return
+        missing = outcome.error.cid if isinstance(outcome.error, BlockNotFound) else None
+        if run.need.lazy and missing and run.retries <= len(self._left) and self._brought(CID(missing)):
+            run.retries += 1
+            self._hand_out([run])
+        elif missing:
+            lost = InputsGone(f"{missing}, an input, is not to be had any more", cid=missing)
+            self._end(Outcome(outcome.task, error=lost))
+        elif isinstance(outcome.error, OutOfResources) and self._pool.good():
+            run.barred[HOME] = f"this home: {outcome.error.message}"
+            self._hand_out([run])
+        else:
+            self._end(outcome)
+
+    def _brought(self, cid: CID) -> bool:
+        self._pool.locate([cid])
+        try:
+            self._supply.bring(cid)
+        except BlockNotFound:
+            return False
+        return True
+
+    def _failed(self, event: Failed) -> None:
+        run, member = self._left.get(event.task), event.member
+        if run is None:
+            return
+        run.at.pop(member.number, None)
+        if event.lacking:
+            # It was said to hold an input, or to be able to fetch it: from now on inputs are pushed to it.
+            member.pulls = False
+            self._pool.renew_about(member, run.need.inputs)
+            run.retries += 1
+        if not event.lacking or run.retries > _TRIES:
+            run.failures += not isinstance(event.error, ProviderRefused)
+            run.barred[member.number] = event.error.message.removeprefix(f"{member.url}: ")
+            member.remember(event.error)
+        if run.failures >= _TRIES:
+            self._end(Outcome(event.task, error=event.error))
+        elif not run.at:
+            self._hand_out([run])
+
+    def _gone(self, member: Member, tasks: Iterable[CID]) -> None:
+        """A member is given up: what it had not ended goes elsewhere."""
+        again: list[_Run] = []
+        for cid in tasks:
+            run = self._left.get(cid)
+            if run is not None and run.at.pop(member.number, None) is not None and not run.at:
+                again.append(run)
+        if again:
+            self._hand_out(again)
+
+    # -- outcomes --------------------------------------------------------------------------------------------
+
+    def _said(self, run: _Run, word: Word) -> None:
+        """One more word on a task: it stands at once, or is held against another."""
+        run.words.append(word)
+        audited = word.member is not None and len(run.words) == 1 and self._lots.drawn(run.need.cid)
+        if len(run.words) == 1 and not audited:
+            self._accept(run, word)
+            return
+        verdict = judge(run.words)
+        if verdict.right is not None:
+            self._judged(run, verdict)
+            return
+        for said in run.words:
+            if said.member is not None:
+                run.barred[said.member.number] = "is being audited"
+        if not run.at:
+            # A second word comes from another member where there is one; two that differ the home decides.
+            self._hand_out([run], home=self._home and len(run.words) > 1)
+
+    def _judged(self, run: _Run, verdict: Verdict) -> None:
+        assert verdict.right is not None
+        for word in run.words:
+            if word.member is not None:
+                word.member.audited += 1
+        self._accept(run, verdict.right)
+        self.evidence += run.words if verdict.false else ()
+        for word in verdict.false:
+            if word.member is not None:
+                lie = ProviderLied(
+                    f"{word.member.url}: task {run.need.cid} gives something else than its receipt "
+                    f"{word.cid} says; {verdict.right.cid} says what",
+                    cid=run.need.cid,
+                )
+                word.member.fault(lie, word.cid, verdict.right.cid)
+
+    def _accept(self, run: _Run, word: Word) -> None:
+        sealed = Sealed(word.row.seal, word.row.index, word.row.proof) if word.row else None
+        self._end(Outcome(run.need.cid, word.cid, sealed=sealed))
+
+    def _end(self, outcome: Outcome) -> None:
+        run = self._left.pop(outcome.task)
+        self._over.add(outcome.task)
+        for number in run.at:
+            if number != HOME:
+                self._pool.dismiss(self._pool.members[number], outcome.task)
+        self._report(outcome)
+
+    # -- who is late -----------------------------------------------------------------------------------------
+
+    def _look_for_stalls(self) -> None:
+        now = time.monotonic()
+        busy = {number for run in self._left.values() for number in run.at if number != HOME}
+        for number in busy:
+            member = self._pool.members[number]
+            if now - self._beat.get(number, now) > self._bounds.patience:
+                if member.good:
+                    member.fault(
+                        ProviderStalled(f"{member.url} got nowhere for {self._bounds.patience:.0f} seconds")
+                    )
+                self._gone(member, [cid for cid, run in self._left.items() if number in run.at])
+
+    def _look_for_stragglers(self) -> None:
+        if not self._took or len(self._took) * 2 < self._count:
+            return
+        bound = max(self._bounds.least, self._bounds.straggling * median(self._took))
+        now = time.monotonic()
+        late = [
+            run
+            for run in self._left.values()
+            if not run.hedged
+            and len(run.at) == 1
+            and HOME not in run.at
+            and now - min(run.at.values()) > bound
+        ]
+        for run in late:
+            run.hedged = True
+        before = {run.need.cid: len(run.at) for run in late}
+        if late:
+            self._hand_out(late)
+        self.hedged += sum(len(run.at) > before[run.need.cid] for run in late if run.need.cid in self._left)
+
+
+def _disagreement(words: Sequence[Word]) -> FalseClaim:
+    """The error of executors of whom nobody can say who is right."""
+    names = ", ".join(w.member.url if w.member else "this home" for w in words)
+    return FalseClaim(f"{names} each say something else of one task", next_step="let this home decide")

@@ -1,0 +1,234 @@
+"""Providers that die, stall, lie, refuse and fill up: found out, named, and worked around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codata.errors import TaskFailed
+from codata.execute.providers import Providers, Terms
+from codata.execute.run import RunResult, run
+from codata.execute.watch import Bounds
+from codata.home import Home
+from codata.records.run import Run
+from codata.verify.structure import check_structure
+from tests.fake_provider import Behaviour, FakeProvider, fake_provider
+from tests.runs import job_of
+from tests.spread import STEPS, Spread, give, know, spread
+
+SOON = Bounds(patience=1.0, straggling=3.0, least=0.5)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Spread:
+    return spread(tmp_path_factory.mktemp("whole"))
+
+
+@contextmanager
+def _providers(
+    data: Spread, path: Path, behaviours: Sequence[Behaviour], copies: int = 1
+) -> Iterator[list[FakeProvider]]:
+    with ExitStack() as stack:
+        fakes = [stack.enter_context(fake_provider(path / f"p{i}", b)) for i, b in enumerate(behaviours)]
+        give(data, [fake.home for fake in fakes], copies=copies)
+        yield fakes
+
+
+def _run(
+    data: Spread, mine: Home, fakes: Sequence[FakeProvider], *, leave: bool = False, **terms: Any
+) -> RunResult:
+    know(data, mine)
+    with Providers(mine, [fake.url for fake in fakes], Terms(**{"bounds": SOON} | terms)) as executor:
+        return run(mine, job_of(mine, STEPS), {"data": data.dataset}, executor, leave=leave)
+
+
+def _words(result: RunResult) -> list[str]:
+    return [p.word for p in result.account.providers]
+
+
+def test_work_goes_to_the_data_and_gives_what_one_machine_gives(data: Spread, tmp_path: Path) -> None:
+    with _providers(data, tmp_path, [Behaviour()] * 3) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, home=False)
+        assert result.outputs == data.alone.outputs
+        assert result.tasks == data.alone.tasks
+        assert all(p.tasks >= 4 for p in result.account.providers)
+        assert result.account.bytes_fetched > 0
+        executors = {row.receipt.executor for row in check_structure(home.store, result.run).rows}
+        assert executors >= {fake.did for fake in fakes}
+
+
+def test_no_table_comes_home_that_is_not_a_result(data: Spread, tmp_path: Path) -> None:
+    with _providers(data, tmp_path, [Behaviour()] * 3) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, leave=True)
+        assert result.outputs == data.alone.outputs
+        assert result.account.bytes_fetched == 0
+        assert not any(home.store.has_many(data.shards))
+
+
+def test_a_provider_without_events_is_asked(data: Spread, tmp_path: Path) -> None:
+    fakes_ = [Behaviour(silent_events=True)] * 2
+    with _providers(data, tmp_path, fakes_) as fakes, Home(tmp_path / "home") as home:
+        assert _run(data, home, fakes).outputs == data.alone.outputs
+
+
+def test_a_provider_that_dies_is_worked_around(data: Spread, tmp_path: Path) -> None:
+    behaviours = [Behaviour(), Behaviour(seconds=0.2), Behaviour()]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        dying = fakes[1]
+        dying.behaviour.falsify = _after(3, dying.stop)
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "gone", "good"]
+        (fault, *_) = result.account.providers[1].faults
+        assert dying.url in fault.message
+
+
+def _after(count: int, do: Callable[[], None]) -> Callable[[object], bool]:
+    left = [count]
+
+    def called(task: object) -> bool:
+        left[0] -= 1
+        if not left[0]:
+            do()
+        return False
+
+    return called
+
+
+def test_what_went_with_a_provider_is_made_again(data: Spread, tmp_path: Path) -> None:
+    """Its tables are gone with it: the tasks that made them run again where their inputs are."""
+    behaviours = [Behaviour(), Behaviour(), Behaviour()]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        # Four shards of rows and their keys are done, then it dies.
+        fakes[2].behaviour.falsify = _after(6, fakes[2].stop)
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert result.account.providers[2].word == "gone"
+
+
+def test_a_provider_that_says_nothing_more_is_left(data: Spread, tmp_path: Path) -> None:
+    behaviours = [Behaviour(), Behaviour(takes=2)]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, bounds=Bounds(patience=1.0, least=60))
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "stalled"]
+        assert "got nowhere" in result.account.providers[1].faults[0].message
+
+
+def test_a_slow_provider_is_overtaken(data: Spread, tmp_path: Path) -> None:
+    behaviours = [Behaviour(), Behaviour(seconds=20), Behaviour()]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, bounds=Bounds(patience=60, straggling=3, least=0.5))
+        assert result.outputs == data.alone.outputs
+        assert result.account.hedged > 0
+        assert result.seconds < 20
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        (Behaviour(swap_receipts=True), "is for task"),
+        (Behaviour(garbage=True), "wrong bytes"),
+    ],
+)
+def test_a_lie_that_shows_itself(data: Spread, tmp_path: Path, behaviour: Behaviour, says: str) -> None:
+    with (
+        _providers(data, tmp_path, [Behaviour(), behaviour, Behaviour()], copies=2) as fakes,
+        Home(tmp_path / "home") as home,
+    ):
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "false", "good"]
+        assert any(says in fault.message for fault in result.account.providers[1].faults)
+        rows = Run.load(home.store, result.run).entries(home.store)
+        assert all(home.ledger.receipts(row.task) for row in rows)
+
+
+@pytest.mark.parametrize("at_home", [True, False])
+def test_an_audit_finds_a_false_result_and_nothing_of_the_liar_is_used(
+    data: Spread, tmp_path: Path, at_home: bool
+) -> None:
+    lie = Behaviour(falsify=lambda task: task.step == "dedup.exact/drop" or task.step == "rows")
+    with (
+        _providers(data, tmp_path, [Behaviour(), lie, Behaviour()], copies=2) as fakes,
+        Home(tmp_path / "home") as home,
+    ):
+        result = _run(data, home, fakes, audit=1.0, home=at_home)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "false", "good"]
+        assert [p.url for p in result.account.false] == [fakes[1].url]
+        fault = next(f for f in result.account.providers[1].faults if f.receipts)
+        assert fault.task is not None
+        known = {str(cid): did for cid, did in home.ledger.receipts(next(iter(_tasks(home, fault.receipts))))}
+        assert set(fault.receipts) <= set(known)
+        assert known[fault.receipts[0]] == fakes[1].did
+        rows = list(Run.load(home.store, result.run).entries(home.store))
+        used = {did for row in rows for cid, did in home.ledger.receipts(row.task) if cid == row.receipt}
+        assert fakes[1].did not in used
+
+
+def _tasks(home: Home, receipts: Sequence[str]) -> set[Any]:
+    from cid_store.cid import CID
+    from codata.records.receipt import Receipt
+
+    return {Receipt.load(home.store, CID(text)).task for text in receipts}
+
+
+def test_refusals_name_the_rule_and_the_home_does_it(data: Spread, tmp_path: Path) -> None:
+    behaviours = [Behaviour(refuse="steps = ['none']")]
+    with _providers(data, tmp_path, behaviours) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert result.account.at_home >= len(data.shards)
+    with (
+        _providers(data, tmp_path / "again", behaviours) as fakes,
+        Home(tmp_path / "other") as home,
+        pytest.raises(TaskFailed, match=r"rule: steps = \['none'\]"),
+    ):
+        _run(data, home, fakes, home=False)
+
+
+def test_what_a_provider_can_not_run_is_said_of_every_provider(data: Spread, tmp_path: Path) -> None:
+    behaviours = [Behaviour(offer={"steps": ["dedup.*"]}), Behaviour(offer={"engines": {"pyarrow": "1"}})]
+    with (
+        _providers(data, tmp_path, behaviours) as fakes,
+        Home(tmp_path / "home") as home,
+        pytest.raises(TaskFailed) as failed,
+    ):
+        _run(data, home, fakes, home=False)
+    assert f"{fakes[0].url}: runs no rows" in failed.value.message
+    assert f"{fakes[1].url}: has " in failed.value.message
+
+
+def test_a_full_provider_is_left(data: Spread, tmp_path: Path) -> None:
+    with (
+        _providers(data, tmp_path, [Behaviour(), Behaviour(full=True)], copies=2) as fakes,
+        Home(tmp_path / "home") as home,
+    ):
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "full"]
+
+
+def test_inputs_at_home_are_pushed_to_who_can_run(data: Spread, tmp_path: Path) -> None:
+    with fake_provider(tmp_path / "p") as fake, Home(tmp_path / "home") as home:
+        know(data, home)
+        give(data, [home])
+        with Providers(home, [fake.url], Terms(home=False)) as executor:
+            result = run(home, job_of(home, STEPS), {"data": data.dataset}, executor)
+        assert result.outputs == data.alone.outputs
+        assert result.bytes_moved == sum(home.store.open_file(cid).size for cid in data.shards)
+
+
+def test_nobody_answers(data: Spread, tmp_path: Path) -> None:
+    with Home(tmp_path / "home") as home:
+        know(data, home)
+        give(data, [home])
+        with Providers(home, ["http://127.0.0.1:9"], Terms()) as executor:
+            result = run(home, job_of(home, STEPS), {"data": data.dataset}, executor)
+        assert result.outputs == data.alone.outputs
+        assert [p.word for p in result.account.providers] == ["gone"]
