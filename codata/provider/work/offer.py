@@ -53,6 +53,7 @@ class Offer:
             "steps": list(asker.allowed.steps),
             "rule": asker.allowed.rule,
             "price": asdict(self.settings.price),
+            "sources": list(self.settings.sources),
             "bandwidth": self.settings.bandwidth or None,
             "limits": limits,
             "quota": {"bytes": quota, "kept": kept},
