@@ -52,6 +52,14 @@ class Kept:
                 [(owner, cid, kind, size, end) for cid, size in items],
             )
 
+    def grow(self, owner: str, cid: CID, size: int) -> None:
+        """Keep `cid` and all below it without end, of which so many bytes more are here now."""
+        self._db.execute(
+            "INSERT INTO kept VALUES (?, ?, 'recursive', ?, ?) ON CONFLICT DO UPDATE SET"
+            " kind = excluded.kind, bytes = bytes + excluded.bytes, until = excluded.until",
+            (owner, cid, size, _NEVER),
+        )
+
     def extend(self, owner: str, cids: Iterable[CID], until: float) -> None:
         """Keep what is kept for `owner` at least until then."""
         with transaction(self._db) as db:

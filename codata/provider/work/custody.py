@@ -145,17 +145,22 @@ class Custody:
         with self._lock:
             self._home.kept.release(_results_for(did, task))
 
-    def sweep(self, ended: Iterable[tuple[str, CID]], *, free: bool) -> None:
-        """Let go of what nobody wants any more and of what has expired; `free`: delete it too."""
+    def sweep(self, ended: Iterable[tuple[str, CID]]) -> bool:
+        """Let go of what nobody wants any more and of what has expired; whether there was any."""
         with self._lock:
             gone = sum(self._home.kept.release(_results_for(did, task)) for did, task in ended)
             gone += self._home.kept.sweep(time.time())
-            if self._busy:
-                return
-            if gone and free:
-                collect(self._home)
-            else:
+            if not self._busy:
                 self.store.settle()
+            return gone > 0
+
+    def collect(self) -> bool:
+        """Delete what the home does not keep; False, and nothing done, while blocks are being put."""
+        with self._lock:
+            if self._busy:
+                return False
+            collect(self._home)
+            return True
 
     def _pages(self, cid: CID) -> Iterator[CID]:
         if cid.codec == DAG_CBOR and kind_of(self.store, cid) == PAGE:

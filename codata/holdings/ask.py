@@ -1,0 +1,105 @@
+"""Asking providers what they hold: their own word, which `codata.holdings.challenge` puts to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from cid_store import Store
+from cid_store.cid import CID
+from cid_store.errors import CidStoreError
+from cid_store.stores.gateway import GatewayStore
+from cid_store.stores.overlay import OverlayStore
+from codata.holdings.parts import Parts
+from codata.home import Home
+from codata.remote.client import Client
+
+_AT_ONCE: Final = 16  # providers asked at once
+_LINES: Final = 1 << 16  # CIDs in one request
+
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A provider's word: which pieces, in the order of the parts, and whether it has the records. `error`:
+    why it gave none."""
+
+    url: str
+    pieces: Flags
+    records: bool = False
+    error: CidStoreError | None = None
+
+    def size(self, parts: Parts) -> int:
+        """Bytes of the pieces that it says it holds."""
+        return sum(p.size for p, held in zip(parts.pieces, self.pieces, strict=True) if held)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What all providers say of a root."""
+
+    parts: Parts
+    holders: tuple[Holder, ...]
+
+    @property
+    def copies(self) -> npt.NDArray[np.int64]:
+        """How many say that they hold each piece."""
+        total = np.zeros(len(self.parts.pieces), np.int64)
+        for holder in self.holders:
+            total += holder.pieces
+        return total
+
+    @property
+    def nowhere(self) -> list[CID]:
+        """The pieces that nobody says to hold."""
+        return [p.cid for p, copies in zip(self.parts.pieces, self.copies, strict=True) if not copies]
+
+
+@contextmanager
+def clients(home: Home, urls: Sequence[str]) -> Iterator[list[Client]]:
+    """Providers to be asked in the home's name."""
+    opened = [Client(url, home.identity) for url in urls]
+    try:
+        yield opened
+    finally:
+        for client in opened:
+            client.close()
+
+
+@contextmanager
+def reach(home: Home, urls: Sequence[str]) -> Iterator[Store]:
+    """The home's store, and behind it what providers give; nothing that they give is kept."""
+    with GatewayStore(*urls) as gateways:
+        yield OverlayStore(home.store, gateways)
+
+
+def ask(parts: Parts, asked: Sequence[Client]) -> Holdings:
+    """What each says that it holds. A provider that fails is among them, with its error and nothing held."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return Holdings(parts, tuple(pool.map(lambda client: holder(parts, client), asked)))
+
+
+def holder(parts: Parts, client: Client) -> Holder:
+    """One provider's word."""
+    try:
+        held = claimed(client, [*parts.records, *(piece.cid for piece in parts.pieces)])
+    except CidStoreError as e:
+        return Holder(client.url, np.zeros(len(parts.pieces), np.bool_), error=e)
+    records = len(parts.records)
+    return Holder(client.url, held[records:], bool(held[:records].all()))
+
+
+def claimed(client: Client, cids: Sequence[CID]) -> Flags:
+    """Which of these CIDs a provider says that it holds in full."""
+    flags = [np.zeros(0, np.bool_)]
+    for at in range(0, len(cids), _LINES):
+        batch = cids[at : at + _LINES]
+        flags.append(np.unpackbits(client.have(batch), count=len(batch)).astype(np.bool_))
+    return np.concatenate(flags)
