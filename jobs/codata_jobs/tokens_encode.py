@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import numpy as np
@@ -16,16 +15,11 @@ from cid_store.cid import CID
 from codata.errors import ParameterError
 from codata.ops import Context, Params
 from codata.steps import Artifact, RowStep, need, step
+from codata_jobs import bundled
 from codata_jobs.columns import need_text
 from codata_jobs.vocabulary import MAX_FILE, Format, Tokenizer, load
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-
-BUNDLED: Final = {"tekken": ("mistral_common", "data/tekken_240911.json")}
-"""Names for files that packages bring: package, path in it.
-
-A record holds the file's CID and never the name.
-"""
 
 RUN: Final = 4096
 """Characters of one kind, white space or not, after which a text is cut.
@@ -33,47 +27,35 @@ RUN: Final = 4096
 A bound on what one word can cost.
 """
 
+_ENGINES: Final = {"huggingface": "tokenizers", "sentencepiece": "sentencepiece"}
+
 _CACHED: Final = 4
 _loaded: dict[tuple[str, Format, str | None], Tokenizer] = {}
 
-
-def bundled_path(name: str) -> str | None:
-    """Where a bundled name's file lies; None where its package is not installed. Imports nothing of it."""
-    package, inside = BUNDLED[name]
-    found = importlib.util.find_spec(package)
-    return None if found is None or found.origin is None else str(Path(found.origin).parent / inside)
-
-
-def _find_bundled(value: object) -> object:
-    if not isinstance(value, str) or isinstance(value, CID) or value not in BUNDLED:
-        return value
-    path = bundled_path(value)
-    if path is None:
-        package = BUNDLED[value][0]
-        raise ValueError(
-            f"tokenizer {value!r} comes with the package {package}, which is not installed: "
-            f"pip install 'codata-pipeline[{value}]'"
-        )
-    return path
+_UINT32: Final = "I" if array("I").itemsize == 4 else "L"
+_WHITE: Final = np.isin(np.arange(256), [*range(0x09, 0x0E), 0x20])
 
 
 class EncodeParams(Params):
-    """`tokenizer`: a file, or the name `tekken`. `format` follows from a file's name. `keep`: columns beside
-    the tokens.
+    """What to encode, and how."""
 
-    `pattern`: the regular expression that splits text, for `.tiktoken` files, which have none inside. `bos`,
-    `eos`: ids put before and after each text.
-    """
-
-    column: str
-    tokenizer: Annotated[Artifact, BeforeValidator(_find_bundled)]
-    format: Format
-    pattern: str | None = Field(default=None, min_length=1, max_length=4096)
-    output: str = Field(default="tokens", min_length=1)
-    keep: list[str] = Field(default_factory=list)
-    dtype: Literal["uint16", "uint32"] = "uint32"
-    bos: int | None = Field(default=None, ge=0, lt=1 << 32)
-    eos: int | None = Field(default=None, ge=0, lt=1 << 32)
+    column: str = Field(description="The column of texts.")
+    tokenizer: Annotated[Artifact, BeforeValidator(bundled.found)] = Field(
+        description="A tokenizer's file, or one of the names `tekken` and `mistral-v3`, whose files packages "
+        "bring."
+    )
+    format: Format = Field(description="The file's format. In a job file it follows from the file's name.")
+    pattern: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="With format tiktoken, whose files do not have it: the expression that splits text.",
+    )
+    output: str = Field(default="tokens", min_length=1, description="The column of ids.")
+    keep: list[str] = Field(default_factory=list, description="Columns that stay beside the ids.")
+    dtype: Literal["uint16", "uint32"] = Field(default="uint32", description="The type of an id.")
+    bos: int | None = Field(default=None, ge=0, lt=1 << 32, description="An id put before each text.")
+    eos: int | None = Field(default=None, ge=0, lt=1 << 32, description="An id put after each text.")
 
     @model_validator(mode="before")
     @classmethod
@@ -83,11 +65,8 @@ class EncodeParams(Params):
         name = raw.get("tokenizer")
         if not isinstance(name, str) or isinstance(name, CID):
             return raw
-        if name in BUNDLED or Path(name).name.startswith("tekken"):
-            return raw | {"format": "tekken"}
-        if name.endswith(".tiktoken"):
-            return raw | {"format": "tiktoken"}
-        return raw | {"format": "huggingface"} if name.endswith(".json") else raw
+        found = bundled.format_of(name)
+        return raw | {"format": found} if found else raw
 
     @model_validator(mode="after")
     def _pattern_where_needed(self) -> EncodeParams:
@@ -110,7 +89,9 @@ class Encode(RowStep):
     token's name in it is encoded as any other. A null stays null. In format `tekken` an id is rank +
     `default_num_special_tokens`, and ranks from `default_vocab_size - default_num_special_tokens` on are not
     used, as that format's own library does.
-    Engines: tiktoken, or tokenizers for tokenizer.json; the vocabulary is an input by its CID.
+    Source: the libraries named, each by its own rules for its format.
+    Engines: tiktoken; tokenizers for tokenizer.json; sentencepiece for .model files. The vocabulary is an
+    input by its CID.
     """
 
     name = "tokens.encode"
@@ -120,7 +101,7 @@ class Encode(RowStep):
 
     def engines_of(self, params: EncodeParams) -> tuple[str, ...]:
         """The library that the format needs."""
-        return ("tokenizers",) if params.format == "huggingface" else ("tiktoken",)
+        return (_ENGINES.get(params.format, "tiktoken"),)
 
     def schema(self, params: EncodeParams, schema: pa.Schema) -> pa.Schema:
         """The kept columns, then the tokens."""
@@ -167,23 +148,47 @@ def encode(column: Any, by: Tokenizer, params: EncodeParams) -> Any:
         )
     valid = column.is_valid().to_numpy(zero_copy_only=False)
     lengths = np.zeros(len(column), np.int64)
-    ids, lengths[valid] = _ids(column.drop_null().to_pylist(), by, params)
+    ids, lengths[valid] = _ids(column.drop_null(), by)
+    if ids.max(initial=0) > wide:
+        raise ParameterError(f"tokens.encode: the tokenizer gave an id of {ids.max()}, more than it has")
+    ids = ids.astype(np.uint16 if params.dtype == "uint16" else np.uint32)
+    for id_, ends in ((params.bos, 0), (params.eos, 1)):
+        if id_ is not None:
+            # np.insert counts positions in the array as it was.
+            at = np.cumsum(lengths) - (0 if ends else lengths)
+            ids = np.insert(ids, at[valid], id_)
+            lengths[valid] += 1
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    values = pa.array(ids)
     nulls = None if valid.all() else pa.array(~valid)
-    return pa.LargeListArray.from_arrays(pa.array(offsets), values, type=params.type, mask=nulls)
+    return pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(ids), type=params.type, mask=nulls)
 
 
-def _ids(texts: Sequence[str], by: Tokenizer, params: EncodeParams) -> tuple[Numbers, Numbers]:
-    """All ids, and how many each text has."""
-    pieces = [pieces_of(text) for text in texts]
-    encoded = by.encode(list(chain.from_iterable(pieces)))
-    head = [] if params.bos is None else [params.bos]
-    tail = [] if params.eos is None else [params.eos]
-    lists = [[*head, *chain.from_iterable(next(encoded) for _ in cut), *tail] for cut in pieces]
-    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-    dtype = np.uint16 if params.dtype == "uint16" else np.uint32
-    return np.fromiter(chain.from_iterable(lists), dtype, int(lengths.sum())), lengths
+def _ids(texts: Any, by: Tokenizer) -> tuple[Numbers, Numbers]:
+    """All ids of texts of which none is null, and how many each text has."""
+    cut = _cuttable(texts)
+    pieces = [pieces_of(text) if cut else [text] for text in texts.to_pylist()]
+    encoded = by.encode(chain.from_iterable(pieces))
+    # Straight from lists into numbers of four bytes: a third of what NumPy takes for it.
+    ids = array(_UINT32)
+    ends = np.empty(len(pieces), np.int64)
+    for i, each in enumerate(pieces):
+        for _ in each:
+            ids.fromlist(next(encoded))
+        ends[i] = len(ids)
+    return np.frombuffer(ids, np.uint32) + np.uint32(by.first), np.diff(ends, prepend=0)
+
+
+def _cuttable(texts: Any) -> bool:
+    """Whether any text may have to be cut: a run of `RUN` characters has as many bytes at least."""
+    offsets = texts.buffers()[1]
+    bounds = np.frombuffer(offsets, np.int64, len(texts) + 1, texts.offset * 8)
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[bounds[0] : bounds[-1]]
+    return len(data) >= RUN and bool((np.diff(_turns(_WHITE[data])) >= RUN).any())
+
+
+def _turns(white: Numbers) -> Numbers:
+    """Where runs begin, and the end."""
+    return np.flatnonzero(np.concatenate([[True], white[1:] != white[:-1], [True]]))
 
 
 def pieces_of(text: str) -> list[str]:
@@ -196,7 +201,6 @@ def pieces_of(text: str) -> list[str]:
 
 def _cuts(text: str) -> Iterator[int]:
     points = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    white = (points == 0x20) | ((points >= 0x09) & (points <= 0x0D))
-    starts = np.flatnonzero(np.concatenate([[True], white[1:] != white[:-1], [True]]))
+    starts = _turns(_WHITE[np.minimum(points, 0x80)])
     for i in np.flatnonzero(np.diff(starts) >= RUN):
         yield from range(int(starts[i]) + RUN, int(starts[i + 1]) + 1, RUN)

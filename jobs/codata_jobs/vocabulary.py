@@ -1,7 +1,8 @@
 """Tokenizers: a file's bytes to a function from text to ids.
 
 Formats: `tekken` (JSON with `config` and `vocab`, as published by Mistral AI), `tiktoken` (lines of base64
-and rank), `huggingface` (tokenizer.json). The first two run on tiktoken, the third on tokenizers.
+and rank), `huggingface` (tokenizer.json), `sentencepiece` (a `.model` file). The first two run on tiktoken,
+the others on the libraries of their names.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, Literal
 
 import tiktoken
 
 from codata.errors import NotCheckable, ParameterError
 
-Format = Literal["tekken", "tiktoken", "huggingface"]
+Format = Literal["tekken", "tiktoken", "huggingface", "sentencepiece"]
 
 MAX_FILE: Final = 128 * 1024 * 1024
 """Bytes of a tokenizer's file; the largest in use are some 35 MB."""
@@ -25,12 +27,18 @@ MAX_FILE: Final = 128 * 1024 * 1024
 MAX_TOKENS: Final = 1 << 24
 
 
+BATCH: Final = 256
+"""Texts that a library is given at once: what it makes of them is held beside the texts."""
+
+
 @dataclass(frozen=True)
 class Tokenizer:
-    """`encode` gives each text's ids, special tokens never read from text; ids lie below `size`."""
+    """`encode` gives each text's ids less `first`, special tokens never read from text; ids lie below
+    `size`."""
 
     size: int
-    encode: Callable[[Sequence[str]], Iterator[Sequence[int]]]
+    encode: Callable[[Iterable[str]], Iterator[list[int]]]
+    first: int = 0
 
 
 def load(data: bytes, kind: Format, pattern: str | None) -> Tokenizer:
@@ -40,6 +48,8 @@ def load(data: bytes, kind: Format, pattern: str | None) -> Tokenizer:
             return _tekken(json.loads(data))
         if kind == "tiktoken":
             return _ranks(dict(_lines(data)), pattern or "", 0)
+        if kind == "sentencepiece":
+            return _sentencepiece(data)
         return _huggingface(data.decode())
     except (ValueError, KeyError, TypeError, RecursionError) as e:
         raise ParameterError(
@@ -78,12 +88,10 @@ def _ranks(ranks: dict[bytes, int], pattern: str, special: int) -> Tokenizer:
         raise ValueError("there is a byte without a token")
     encoding = tiktoken.Encoding("codata", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
 
-    def encode(texts: Sequence[str]) -> Iterator[Sequence[int]]:
-        for text in texts:
-            ids = encoding.encode_ordinary(text)
-            yield [i + special for i in ids] if special else ids
+    def encode(texts: Iterable[str]) -> Iterator[list[int]]:
+        return map(encoding.encode_ordinary, texts)
 
-    return Tokenizer(len(ranks) + special, encode)
+    return Tokenizer(len(ranks) + special, encode, special)
 
 
 def _huggingface(text: str) -> Tokenizer:
@@ -101,8 +109,38 @@ def _huggingface(text: str) -> Tokenizer:
     found.no_truncation()
     found.no_padding()
 
-    def encode(texts: Sequence[str]) -> Iterator[Sequence[int]]:
-        for encoded in found.encode_batch_fast(list(texts), add_special_tokens=False):
-            yield encoded.ids
+    def encode(texts: Iterable[str]) -> Iterator[list[int]]:
+        for batch in _batches(texts):
+            for encoded in found.encode_batch_fast(batch, add_special_tokens=False):
+                yield encoded.ids
 
     return Tokenizer(found.get_vocab_size(), encode)
+
+
+def _sentencepiece(data: bytes) -> Tokenizer:
+    try:
+        from sentencepiece import SentencePieceProcessor
+    except ModuleNotFoundError:
+        raise NotCheckable(
+            ".model files need the package sentencepiece",
+            next_step="install codata-pipeline[sentencepiece]",
+        ) from None
+    if not data:
+        raise ValueError("it is empty")
+    try:
+        found = SentencePieceProcessor(model_proto=data)
+        size = found.get_piece_size()
+    except RuntimeError as e:
+        raise ValueError(str(e)) from None
+
+    def encode(texts: Iterable[str]) -> Iterator[list[int]]:
+        for batch in _batches(texts):
+            yield from found.encode(batch, out_type=int, num_threads=1)
+
+    return Tokenizer(size, encode)
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(texts)
+    while batch := list(islice(rest, BATCH)):
+        yield batch

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import pyarrow as pa
 import pytest
 import tiktoken
 import tokenizers
-from codata_jobs import tokens_encode
+from codata_jobs import bundled
+from codata_jobs.bundled import Bundled
 from codata_jobs.tokens_encode import RUN, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,6 +76,34 @@ def test_huggingface_neither_cuts_nor_pads() -> None:
     assert made["tokens"].to_pylist() == [[1, 2, 1, 0], [1], None]
 
 
+def test_sentencepiece_gives_what_its_library_gives() -> None:
+    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    model = io.BytesIO()
+    texts = ["the cat sat on the mat", "a dog and a cat", "on and on ä"] * 9
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        vocab_size=40,
+        model_type="bpe",
+        byte_fallback=False,
+        minloglevel=2,
+    )
+    plain = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    some = [*texts[:3], None, "", "<s> cat </s>", "x" * 5000]
+    made = encoded(model.getvalue(), some, format="sentencepiece", dtype="uint16", bos=1)
+    wanted = [None if t is None else [1, *chain(*map(plain.encode, pieces_of(t)))] for t in some]
+    assert made["tokens"].to_pylist() == wanted
+    assert 2 not in made["tokens"].to_pylist()[5]
+
+
+def test_ids_beyond_the_vocabulary_do_not_wrap() -> None:
+    words = tokenizers.models.WordLevel({"[UNK]": 0, "a": 70_000}, unk_token="[UNK]")
+    data = tokenizers.Tokenizer(words).to_str().encode()
+    assert encoded(data, ["a"], format="huggingface")["tokens"].to_pylist() == [[70_000]]
+    with pytest.raises(ParameterError, match="an id of 70000"):
+        encoded(data, ["a"], format="huggingface", dtype="uint16")
+
+
 def test_special_tokens_in_text_are_text() -> None:
     made = encoded(ranks_file(), ["<|endoftext|>"], format="tiktoken", pattern=PATTERN)
     assert made["tokens"].to_pylist() == [list(b"<|endoftext|>")]
@@ -107,6 +138,8 @@ def test_hostile_vocabularies_are_refused(change: dict[str, Any], message: str) 
         (b"[" * 100_000, "tekken"),
         (b"\xff", "huggingface"),
         (b"{}", "huggingface"),
+        (b"", "sentencepiece"),
+        (b"\xff" * 100, "sentencepiece"),
         (b"YQ== x\n", "tiktoken"),
         (b"YQ==\n", "tiktoken"),
         (b"?? 0\n", "tiktoken"),
@@ -174,7 +207,8 @@ def test_a_bundled_name_becomes_the_files_cid(tmp_path: Path, monkeypatch: pytes
     (package / "__init__.py").write_text("raise RuntimeError('must not be imported')")
     (package / "tekken.json").write_text(json.dumps(tekken_file()))
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(tokens_encode, "BUNDLED", {"tekken": ("some_vocabulary", "tekken.json")})
+    one = Bundled("some_vocabulary", "tekken.json", "tekken", "tekken")
+    monkeypatch.setattr(bundled, "BUNDLED", {"tekken": one})
     driver = Driver()
     files = resources.files("codata_jobs.ready")
     text = (files / "source-code.yaml").read_text(encoding="utf-8")
@@ -185,7 +219,8 @@ def test_a_bundled_name_becomes_the_files_cid(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_bundled_name_whose_package_is_absent_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens_encode, "BUNDLED", {"tekken": ("no_such_package_here", "x.json")})
+    one = Bundled("no_such_package_here", "x.json", "tekken", "tekken")
+    monkeypatch.setattr(bundled, "BUNDLED", {"tekken": one})
     step = steps.find("tokens.encode")
     with pytest.raises(
         ParameterError, match="comes with the package no_such_package_here, which is not installed"
@@ -197,7 +232,12 @@ def test_a_bundled_name_whose_package_is_absent_says_so(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("name", "kind", "engine"),
-    [("tokenizer.json", "huggingface", "tokenizers"), ("x/tekken_1.json", "tekken", "tiktoken")],
+    [
+        ("tokenizer.json", "huggingface", "tokenizers"),
+        ("x/tekken_1.json", "tekken", "tiktoken"),
+        ("tokenizer.model", "sentencepiece", "sentencepiece"),
+        ("x/some.model.v3", "sentencepiece", "sentencepiece"),
+    ],
 )
 def test_the_format_follows_from_the_name(name: str, kind: str, engine: str) -> None:
     step = steps.find("tokens.encode")
@@ -215,7 +255,7 @@ def test_a_cid_needs_its_format() -> None:
 
 
 def test_every_ready_made_job_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokens_encode, "BUNDLED", {})
+    monkeypatch.setattr(bundled, "BUNDLED", {})
     cid = Driver().store.put_file(b"x")
     found = [f for f in resources.files("codata_jobs.ready").iterdir() if f.name.endswith(".yaml")]
     assert len(found) >= 2
@@ -226,9 +266,9 @@ def test_every_ready_made_job_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
         assert set(check_schemas(job, schemas)) == set(job.outputs)
 
 
-@pytest.mark.skipif(not tokens_encode.bundled_path("tekken"), reason="mistral-common is not installed")
+@pytest.mark.skipif(not bundled.path_of("tekken"), reason="mistral-common is not installed")
 def test_the_bundled_vocabulary_is_read_as_its_own_library_reads_it() -> None:
-    path = Path(tokens_encode.bundled_path("tekken") or "")
+    path = Path(bundled.path_of("tekken") or "")
     value = json.loads(path.read_bytes())
     made = encoded(path.read_bytes(), ["Hello, world"], format="tekken")
     ids = made["tokens"].to_pylist()[0]
@@ -362,6 +402,15 @@ def test_pack_refuses(params: dict[str, Any], message: str) -> None:
     parts = driver.parts(pa.table({"tokens": pa.array([[1]], pa.large_list(pa.uint16())), "i": [1]}))
     with pytest.raises(ParameterError, match=message):
         driver.run("tokens.pack", params, data=parts)
+
+
+@pytest.mark.skipif(not bundled.path_of("mistral-v3"), reason="mistral-common is not installed")
+def test_the_bundled_model_fits_two_bytes() -> None:
+    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    data = Path(bundled.path_of("mistral-v3") or "").read_bytes()
+    made = encoded(data, ["Hello, world"], format="sentencepiece", dtype="uint16")
+    plain = sentencepiece.SentencePieceProcessor(model_proto=data)
+    assert plain.decode(made["tokens"].to_pylist()[0]) == "Hello, world"
 
 
 def test_ids_equal_those_of_tiktoken() -> None:
