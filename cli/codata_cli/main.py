@@ -8,7 +8,21 @@ import sys
 import typer
 
 from cid_store.errors import CidStoreError
-from codata_cli import add, cars, keep, look, output, pieces, proof, provider, trace, trust, unixfs, work
+from codata_cli import (
+    add,
+    cars,
+    keep,
+    look,
+    output,
+    pieces,
+    proof,
+    provider,
+    stats,
+    trace,
+    trust,
+    unixfs,
+    work,
+)
 from codata_cli.common import JsonOption
 
 # Newer versions of Typer carry a parser of their own, older ones use Click; its public errors lead to both.
@@ -24,7 +38,7 @@ app = typer.Typer(
     "4 bytes missing or corrupt; 5 not checkable here, or fewer checked than asked.",
 )
 
-for module in (add, look, unixfs, work, proof, trace, keep, trust, cars, pieces, provider):
+for module in (add, look, stats, unixfs, work, proof, trace, keep, trust, cars, pieces, provider):
     module.register(app)
 
 

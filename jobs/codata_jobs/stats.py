@@ -48,9 +48,9 @@ class Stats(GlobalStep):
     `bytes` (UTF-8), `words` (runs without tab, LF, VT, FF, CR and space) and `lines` (LFs, and one more where
     the text does not end in one) of texts; `bytes` of binary; `items` of lists; `value` of booleans and of
     integers but uint64. Nulls count in `null` alone. A row of the result is a bin that is not empty:
-    `column`, `measure`, `low` and `high` (both in the bin), `count`, and `total`, the exact sum of its values.
-    Numbers to 15 have a bin each, every octave above has 8 of equal width, negative numbers the mirrored
-    ones. Rows go by column, measure, bin.
+    `column`, `measure`, `low` and `high` (both in the bin), `count`, and `total`, the exact sum of its
+    values. Numbers to 15 have a bin each, every octave above has 8 of equal width, negative numbers the
+    mirrored ones. Rows go by column, measure, bin.
     Source: none; the bins are laid out as HdrHistogram's.
     Engines: polars, pyarrow.
     """

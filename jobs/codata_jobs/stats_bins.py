@@ -17,20 +17,18 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 _STEPS: Final = 3
 """log2 of the bins in an octave."""
 
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("column", pa.large_string()),
-        pa.field("measure", pa.large_string()),
-        pa.field("low", pa.int64()),
-        pa.field("high", pa.int64()),
-        pa.field("count", pa.int64()),
-        pa.field("total", pa.decimal128(38, 0)),
-    ]
-)
+_TYPES: Final[dict[str, Any]] = {
+    "column": pa.large_string(),
+    "measure": pa.large_string(),
+    "low": pa.int64(),
+    "high": pa.int64(),
+    "count": pa.int64(),
+    "total": pa.decimal128(38, 0),
+}
+
+SCHEMA: Final = pa.schema(_TYPES)
 """A row is one bin: of the values of a measure of a column, `count` lie from `low` to `high`, both taken in,
 and they add up to `total`."""
-
-_SEVERAL: Final[Any] = ("column", "measure", "low", "high")
 
 
 def bounds(values: Numbers) -> tuple[Numbers, Numbers]:
@@ -69,11 +67,11 @@ def histogram(column: str, measure: str, values: Numbers) -> pa.Table:
 def merged(tables: list[pa.Table]) -> pa.Table:
     """The sum of histograms of the same columns and measures, which come in the order of the first."""
     whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
-    sums = whole.group_by(list(_SEVERAL), use_threads=False).aggregate([("count", "sum"), ("total", "sum")])
+    sums = whole.group_by(SCHEMA.names[:4], use_threads=False).aggregate([("count", "sum"), ("total", "sum")])
     made = sums.rename_columns(SCHEMA.names).cast(SCHEMA)
     kinds = [_places(whole[name], made[name]) for name in ("column", "measure")]
-    order = np.lexsort([made["low"].to_numpy(), kinds[1], kinds[0]])
-    return made.take(pa.array(order))
+    order: Numbers = np.lexsort([made["low"].to_numpy(), kinds[1], kinds[0]])
+    return made.take(pa.array(order, pa.int64()))
 
 
 def _places(all_names: Any, names: Any) -> Numbers:
