@@ -183,7 +183,7 @@ class FakeProvider:
         inputs = list(need.inputs)
         missing = [c for c, here in zip(inputs, held(self.home.store, inputs), strict=True) if not here]
         if missing:
-            return self._tell(cid, "refused", error=_error("InputMissing", f"{missing[0]} is missing"))
+            return self._tell(cid, "refused", error=_error("MissingInput", f"{missing[0]} is missing"))
         self._tell(cid, "queued")
         self._pool.submit(self._perform, cid)
         return self.states[cid]

@@ -122,10 +122,10 @@ def _kinds(
     why: list[tuple[str, ...]] = []
     for need in needs:
         out = barred.get(need.cid, {})
-        key = (need.task.step, tuple(sorted(need.task.engines.items())), tuple(sorted(out.items())))
+        key = (need.names, tuple(sorted(need.task.engines.items())), tuple(sorted(out.items())))
         if key not in known:
             known[key] = len(rows)
-            said = [out.get(m.number) or m.terms.refusal(need.task.step, need.task.engines) for m in members]
+            said = [out.get(m.number) or m.terms.refusal(need.names, need.task.engines) for m in members]
             rows.append([text is None for text in said])
             why.append(tuple(f"{m.url}: {t}" for m, t in zip(members, said, strict=True) if t))
         kinds.append(known[key])

@@ -24,15 +24,17 @@ from codata.execute.worker import Outcome
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
 from codata.remote.client import MAX_TASKS
-from codata.remote.errors import ProviderError, ProviderLied, ProviderRefused
+from codata.remote.errors import ProviderError, ProviderFull, ProviderLied, ProviderRefused
 from codata.remote.pool import Member
 from codata.remote.proof import Taker
 from codata.remote.state import State
 
 _THREADS: Final = 256
 _LEAVE: Final = 2.0  # seconds
-MISSING: Final = "InputMissing"
-"""The kind of error of a task whose inputs a provider neither holds nor comes by."""
+_LACKING: Final = ("MissingInput", "BlockNotFound", "CorruptBlock", "Unreachable")
+"""Kinds of errors of a task whose inputs a provider neither holds nor comes by."""
+
+_FULL: Final = ("OverQuota", "DiskFull")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +142,15 @@ class Errands:
             graph |= {key: (self._send, errand.member, cid, home(cid)) for cid, key in sent.items()}
             ready = [need for need in errand.needs if lacking.isdisjoint(need.inputs)]
             waiting = [need for need in errand.needs if not lacking.isdisjoint(need.inputs)]
+            most = errand.member.terms.tasks
+            size, batches = min(MAX_TASKS, most), list[str]()
             for needs, after in ((ready, []), (waiting, list(sent.values()))):
-                for start in range(0, len(needs), MAX_TASKS):
-                    batch = needs[start : start + MAX_TASKS]
-                    graph[f"tasks-{number}-{batch[0].cid}"] = (self._tasks, errand, batch, after)
+                for start in range(0, len(needs), size):
+                    batch = needs[start : start + size]
+                    # As many batches at once as its rules allow: one more waits for the one before those.
+                    before = batches[-max(1, most // size)] if len(batches) >= max(1, most // size) else None
+                    batches.append(f"tasks-{number}-{batch[0].cid}")
+                    graph[batches[-1]] = (self._tasks, errand, batch, after, before)
         if here:
             wanted = [home(cid) for cid in dict.fromkeys(c for need in here for c in need.inputs)]
             graph["here"] = (self._here, list(here), wanted)
@@ -170,7 +177,11 @@ class Errands:
         return cid, None
 
     def _tasks(
-        self, errand: Errand, needs: Sequence[Need], sent: Sequence[tuple[CID, CidStoreError | None]]
+        self,
+        errand: Errand,
+        needs: Sequence[Need],
+        sent: Sequence[tuple[CID, CidStoreError | None]],
+        before: None,
     ) -> None:
         member = errand.member
         wrong = {cid: error for cid, error in sent if error is not None}
@@ -198,7 +209,7 @@ class Errands:
         member.client.upload(self._store.get_many(records), member.terms.upload)
         states = member.client.submit(list(left), errand.sources)
         self.events.put(Beat(member))
-        if errand.pull and not any(s.kind == MISSING for s in states.values()):
+        if errand.pull and not any(s.kind in _LACKING for s in states.values()):
             self._supply.count(member, errand.pull)
         for state in states.values():
             if state.final:
@@ -219,8 +230,10 @@ class Errands:
             self.events.put(Ended(member, state.row, receipt))
             return
         said = f"{member.url}: {state.said or state.word}"
+        if state.kind in _FULL:
+            raise ProviderFull(said, cid=need.cid)
         error = (ProviderRefused if state.word == "refused" else ProviderError)(said, cid=need.cid)
-        self.events.put(Failed(member, need.cid, error, lacking=state.kind == MISSING))
+        self.events.put(Failed(member, need.cid, error, lacking=state.kind in _LACKING))
 
     def _broke(self, member: Member, tasks: Sequence[CID], error: CidStoreError) -> None:
         member.fault(error)

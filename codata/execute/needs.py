@@ -29,6 +29,13 @@ class Need:
     records: tuple[CID, ...]
     lazy: bool
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its operation, and the steps within `rows`: what providers allow or not."""
+        steps = self.task.params.get("steps")
+        inner = [c.get("step") for c in steps if isinstance(c, dict)] if isinstance(steps, list) else []
+        return (self.task.step, *(name for name in inner if isinstance(name, str)))
+
 
 def need_of(store: Store, cid: CID) -> Need:
     """What the task of this CID needs; raises what `Task.load` raises."""

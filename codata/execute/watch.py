@@ -190,9 +190,8 @@ class Watch:
         """Who holds an input and may be asked by `member` itself, the fastest first."""
         if not member.pulls:
             return []
-        allowed = {source.rstrip("/") for source in member.terms.sources}
-        near = [m for m in self._pool.holders(cid) if m.url in allowed]
-        return [m.url for m in sorted(near, key=lambda m: -m.terms.bandwidth)]
+        near = [m for m in self._pool.holders(cid) if m.client.origin in member.terms.origins]
+        return [m.url for m in sorted(near, key=lambda m: -m.bandwidth)]
 
     # -- what happens ----------------------------------------------------------------------------------------
 

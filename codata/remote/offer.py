@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any, Final
 
+from cid_store.errors import UsageError
+from cid_store.stores.gateway.origin import Origin
 from codata import identity
 from codata.errors import FalseClaim
 from codata.remote.answers import printable
@@ -18,6 +22,7 @@ _MAX_CORES: Final = 1 << 16
 _MAX_QUEUE: Final = 1 << 24
 _MAX_NAMES: Final = 10_000
 _UPLOAD: Final = 16 * 1024 * 1024  # bytes, where a provider does not say
+_TASKS: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Offer:
     """`steps`: patterns of operation names. Prices are for a CPU second, and for 10^9 bytes that
     tasks read and write.
 
-    `bandwidth`: bytes a second, infinite where it is not said. `upload`: bytes of one upload at most.
+    `bandwidth`: bytes a second, infinite where it is not said. `upload`: bytes of one upload at most;
+    `tasks`: how many may wait or run at once.
     `sources`: origins that it fetches inputs from.
     """
 
@@ -38,6 +44,7 @@ class Offer:
     gigabyte_price: Decimal = Decimal(0)
     bandwidth: float = math.inf
     upload: int = _UPLOAD
+    tasks: int = _TASKS
     sources: tuple[str, ...] = ()
 
     @classmethod
@@ -55,6 +62,7 @@ class Offer:
             gigabyte_price=price.decimal("gigabyte"),
             bandwidth=read.count("bandwidth", 0, 1 << 50) or math.inf,
             upload=limits.count("upload", _UPLOAD, 1 << 50) or _UPLOAD,
+            tasks=max(1, limits.count("tasks", _TASKS, 1 << 50)),
             sources=read.names("sources", ()),
         )
         try:
@@ -63,10 +71,20 @@ class Offer:
             raise ProviderLied(f"{who} offers under no did:key") from None
         return offer
 
-    def refusal(self, operation: str, engines: Mapping[str, str]) -> str | None:
-        """Why a task of this operation can't run there; None where it can."""
-        if not any(fnmatchcase(operation, pattern) for pattern in self.steps):
-            return f"runs no {operation}"
+    @cached_property
+    def origins(self) -> frozenset[Origin]:
+        """The sources that can be understood."""
+        found: set[Origin] = set()
+        for url in self.sources:
+            with suppress(UsageError):
+                found.add(Origin.parse(url))
+        return frozenset(found)
+
+    def refusal(self, names: Sequence[str], engines: Mapping[str, str]) -> str | None:
+        """Why a task of these operations and steps can't run there; None where it can."""
+        for name in names:
+            if not any(fnmatchcase(name, pattern) for pattern in self.steps):
+                return f"runs no {name}"
         for name, version in sorted(engines.items()):
             there = self.engines.get(name)
             if there != version:

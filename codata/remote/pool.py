@@ -66,16 +66,27 @@ class Member:
         return self.word == "good"
 
     @property
+    def serves(self) -> bool:
+        """Whether what it holds can be had from it: for that nobody needs its leave."""
+        return self.word in ("good", "full", "refused")
+
+    @property
     def terms(self) -> Offer:
         """Its offer; raises `NoPlace` where it made none."""
         if self.offer is None:
             raise NoPlace(f"{self.url}: {self.why}")
         return self.offer
 
+    @property
+    def bandwidth(self) -> float:
+        """Bytes a second that it says reach it; 0 where it made no offer."""
+        return self.offer.bandwidth if self.offer else 0.0
+
     def fault(self, error: CidStoreError, *evidence: CID) -> None:
         """Remember what went wrong, and give it no more work; who was false stays so."""
         with self.lock:
             self.faults.append((error, evidence))
+            self.asked = time.monotonic()
             self.tell(error.message)
             if self.word != "false":
                 self.word, self.why = _word(error), error.message
@@ -143,11 +154,9 @@ class Pool:
     # -- who is there ----------------------------------------------------------------------------------------
 
     def renew(self) -> None:
-        """Ask for offers again: of those that are there, and after a while of those that were gone."""
+        """Ask for offers again: of those that are there, and after a while of the others but the false."""
         now = time.monotonic()
-        due = [
-            m for m in self.members if m.good or (m.word in ("gone", "stalled") and now - m.asked > _AGAIN)
-        ]
+        due = [m for m in self.members if m.good or (m.word != "false" and now - m.asked > _AGAIN)]
         self._asked.clear()
         list(self._threads.map(self._ask, due))
 
@@ -167,7 +176,7 @@ class Pool:
     # -- who holds what --------------------------------------------------------------------------------------
 
     def locate(self, cids: Iterable[CID]) -> None:
-        """Learn from the good who holds these; each is asked about a CID once until `renew`."""
+        """Learn who holds these; each member is asked about a CID once until `renew`."""
         wanted = list(dict.fromkeys(cids))
 
         def ask(member: Member) -> None:
@@ -185,7 +194,7 @@ class Pool:
                     self._asked[cid] = self._asked.get(cid, 0) | bit
                     self._held[cid] = self._held.get(cid, 0) | bit if here else self._held.get(cid, 0) & ~bit
 
-        list(self._threads.map(ask, self.good()))
+        list(self._threads.map(ask, [m for m in self.members if m.serves]))
 
     def note(self, cid: CID, member: Member, holds: bool = True) -> None:
         """Learn by other ways that a member holds a CID, or does not."""
@@ -212,6 +221,6 @@ class Pool:
         self._threads.submit(cancel)
 
     def holders(self, cid: CID) -> list[Member]:
-        """The good members that are known to hold a CID."""
+        """The members that are known to hold a CID and would give it."""
         bits = self._held.get(cid, 0)
-        return [m for m in self.members if bits >> m.number & 1 and m.good]
+        return [m for m in self.members if bits >> m.number & 1 and m.serves]

@@ -1,0 +1,233 @@
+"""Jobs on three real providers: processes on loopback, each with a third of the data; the home has none."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cid_store.cid import CID
+from codata.execute.needs import need_of
+from codata.home import Home
+from codata.records.receipt import Receipt
+from codata.records.run import Run
+from codata.verify.structure import check_structure
+from tests.command import Commands, Ran
+from tests.servers import free_port
+from tests.spread import STEPS, Spread, give, know, spread
+
+CODATA = Path(sys.executable).with_name("codata")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A running one."""
+
+    process: subprocess.Popen[str]
+    url: str
+    did: str
+    home: Path
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Spread:
+    return spread(tmp_path_factory.mktemp("whole"), rows=6000)
+
+
+@contextmanager
+def _serving(home: Path, port: int, settings: dict[str, str]) -> Iterator[Provider]:
+    lines = "\n".join(f"{key} = {value}" for key, value in settings.items())
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "config.toml").write_text(f"[provider.tasks]\nkeep_free = 1\nworkers = 1\n{lines}\n")
+    command = [str(CODATA), "provider", "serve", "--json", "--home", str(home)]
+    command += ["--listen", f"127.0.0.1:{port}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**os.environ}
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = json.loads(process.stdout.readline())
+            yield Provider(process, said["url"], said["did"], home)
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _three(
+    data: Spread, path: Path, *, copies: int = 1, allow: str | None = None, count: int = 3
+) -> Iterator[list[Provider]]:
+    """Providers that let the home in, and fetch from each other."""
+    with Home(path / "home") as home:
+        know(data, home)
+        rules = [f'{{did = "{home.identity.did}", steps = ["*"]}}']
+    ports = [free_port() for _ in range(count)]
+    sources = ", ".join(f'"http://127.0.0.1:{port}"' for port in ports)
+    settings = {"allow": f"[{allow or ', '.join(rules)}]", "sources": f"[{sources}]"}
+    with ExitStack() as stack:
+        homes = [Home(path / f"p{i}") for i in range(count)]
+        give(data, homes, copies=copies)
+        for opened in homes:
+            opened.close()
+        yield [stack.enter_context(_serving(path / f"p{i}", port, settings)) for i, port in enumerate(ports)]
+
+
+def _job(path: Path, steps: Sequence[Any] = tuple(STEPS)) -> Path:
+    file = path / "job.yaml"
+    file.write_text(yaml.safe_dump({"codata": "job/1", "steps": list(steps)}))
+    return file
+
+
+def _run(path: Path, data: Spread, providers: Sequence[Provider], *more: str) -> Ran:
+    on = [word for provider in providers for word in ("--on", provider.url)]
+    return Commands(path / "home")("run", _job(path), data.dataset, *on, *more)
+
+
+def test_a_job_of_several_stages_moves_the_least(data: Spread, tmp_path: Path) -> None:
+    with _three(data, tmp_path) as providers:
+        planned = Commands(tmp_path / "home")(
+            "plan", _job(tmp_path), data.dataset, *(w for p in providers for w in ("--on", p.url))
+        ).value["placement"]
+        done = _run(tmp_path, data, providers, "--no-home")
+        assert done.code == 0, done.err
+        value = done.value
+        assert value["outputs"] == dict(data.alone.outputs)
+        assert planned["expected"]["bytes_moved"] == 0
+        assert [seat["why"].split(" of")[0] for seat in planned["tasks"]] == ["holds all"] * 12
+        assert all(p["word"] == "good" and p["tasks"] >= 8 for p in value["providers"])
+        with Home(tmp_path / "home") as home:
+            least = _least(home, CID(value["run"]), data)
+            assert 0 < value["bytes_moved"] <= 1.1 * least
+            executors = {
+                Receipt.load(home.store, row.receipt).executor
+                for row in Run.load(home.store, CID(value["run"])).entries(home.store)
+            }
+            assert executors >= {p.did for p in providers}
+        again = _run(tmp_path, data, providers, "--no-home").value
+        assert (again["outputs"], again["bytes_moved"]) == (value["outputs"], 0)
+
+
+def _least(home: Home, run: CID, data: Spread) -> int:
+    """The bytes that must move, whoever places: of each task, what is not with the one who holds the most.
+
+    What was made lies with its maker, and with whoever read it since; stage follows stage.
+    """
+    with Home(data.whole) as whole:
+        sizes: dict[CID, int] = {}
+        holders = {cid: {i % 3} for i, cid in enumerate(data.shards)}
+        dids: dict[str, int] = {}
+        total = 0
+        for row in Run.load(home.store, run).entries(home.store):
+            receipt = Receipt.load(home.store, row.receipt)
+            at = dids.setdefault(receipt.executor, len(dids))
+            need = need_of(home.store, row.task)
+            inputs = [cid for cid in need.inputs if cid in holders]
+            if need.lazy or at > 2:
+                continue
+            for cid in inputs:
+                sizes.setdefault(cid, whole.store.open_file(cid).size)
+            total += min(sum(sizes[c] for c in inputs if p not in holders[c]) for p in range(3))
+            for cid in inputs:
+                holders[cid] = holders[cid] | {at}
+            for output in receipt.out.values():
+                holders[output.cid] = {at}
+        return total
+
+
+def test_a_provider_that_is_killed_is_worked_around(data: Spread, tmp_path: Path) -> None:
+    with _three(data, tmp_path, copies=2) as providers:
+        victim = providers[1]
+
+        def kill() -> None:
+            with Home(victim.home) as home:
+                while not home.ledger.recent(1):
+                    time.sleep(0.02)
+            victim.process.kill()
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        done = _run(tmp_path, data, providers)
+        killer.join()
+    assert done.code == 0, done.err
+    assert done.value["outputs"] == dict(data.alone.outputs)
+    words = {p["url"]: p["word"] for p in done.value["providers"]}
+    assert words[victim.url] == "gone"
+    assert victim.url in done.err
+
+
+def test_a_run_that_was_stopped_goes_on_with_what_providers_did(data: Spread, tmp_path: Path) -> None:
+    with _three(data, tmp_path) as providers:
+        first = _run(tmp_path, data, providers, "--leave", "--no-home")
+        assert first.value["bytes_fetched"] == 0
+        second = _run(tmp_path, data, providers, "--no-home")
+        assert second.value["bytes_fetched"] > 0
+        assert second.value["bytes_moved"] == 0
+        assert second.value["run"] == first.value["run"]
+
+
+def test_a_stranger_is_refused_by_name_and_the_home_does_the_work(data: Spread, tmp_path: Path) -> None:
+    nobody = '{did = "did:key:z6MkfGo8byqdR4sLjWw83YW7qvWVyvvwxp7SexUVGx261rxz", steps = ["*"]}'
+    with _three(data, tmp_path, allow=nobody, count=1) as providers:
+        refused = _run(tmp_path, data, providers, "--no-home")
+        assert (refused.code, refused.error) == (1, "NoPlace")
+        assert providers[0].url in refused.value["error"]["message"]
+        done = _run(tmp_path, data, providers)
+    assert done.code == 0
+    assert done.value["outputs"] == dict(data.alone.outputs)
+    assert done.value["providers"][0]["word"] == "refused"
+
+
+def test_a_run_on_providers_can_be_verified(data: Spread, tmp_path: Path) -> None:
+    with _three(data, tmp_path, count=2) as providers:
+        done = _run(tmp_path, data, providers, "--audit", "50%")
+        assert done.code == 0
+        assert sum(p["audited"] for p in done.value["providers"]) > 0
+    with Home(tmp_path / "home") as home:
+        assert len(check_structure(home.store, CID(done.value["run"])).rows) == data.alone.tasks
+
+
+def test_providers_come_from_the_configuration_and_from_routing(data: Spread, tmp_path: Path) -> None:
+    with _three(data, tmp_path, count=2) as providers:
+        codata = Commands(tmp_path / "home")
+        job = _job(tmp_path)
+        missing = codata("plan", job, data.dataset, "--on", "configured")
+        assert (missing.code, missing.error) == (2, "UsageError")
+        urls = ", ".join(f'"{p.url}"' for p in providers)
+        (tmp_path / "home" / "config.toml").write_text(
+            f'[providers]\nurls = [{urls}]\n[routing]\nurls = ["{providers[0].url}"]\n'
+        )
+        found = codata("plan", job, data.dataset, "--on", "configured").value["placement"]
+        assert {p["url"] for p in found["providers"]} == {p.url for p in providers}
+        with Home(providers[0].home) as home:
+            know(data, home)
+            give(data, [home])
+        routed = codata("plan", job, data.dataset, "--on", "routed").value["placement"]
+        assert [p["url"] for p in routed["providers"]] == [providers[0].url]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--on", "http://127.0.0.1:9", "--cluster", "tcp://127.0.0.1:9"), "exclude each other"),
+        (("--on", "http://127.0.0.1:9", "--prefer", "luck"), "neither time nor price"),
+        (("--on", "http://127.0.0.1:9", "--audit", "200%"), "is not a share"),
+        (("--on", "http://provider.example"), "read by everybody"),
+        (("--on", "nowhere"), "is no gateway"),
+    ],
+)
+def test_wrong_usage(data: Spread, tmp_path: Path, options: tuple[str, ...], says: str) -> None:
+    with Home(tmp_path / "home") as home:
+        know(data, home)
+    done = Commands(tmp_path / "home")("run", _job(tmp_path), data.dataset, *options)
+    assert (done.code, done.error) == (2, "UsageError")
+    assert says in done.value["error"]["message"]
