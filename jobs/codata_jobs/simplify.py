@@ -78,7 +78,7 @@ class Tables:
 
 @cache
 def tables() -> Tables:
-    """The tables of this Python's Unicode data; some 0.2 s, once a process."""
+    """The tables of this Python's Unicode data; some 0.1 s, once a process."""
     from codata_jobs.kernels import simplify as k
 
     kind = np.zeros(_CODE_POINTS, np.uint8)

@@ -20,7 +20,7 @@ from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
 from codata_jobs.dedup.edges import A, B, Edges, Rows, part_of, place_of
 from codata_jobs.dedup.grams import GramParams, grams
-from codata_jobs.ratios import Ratio
+from codata_jobs.drawing import Share
 
 _TO = "to"
 _SET = "set"
@@ -41,7 +41,7 @@ class SetParams(GramParams):
 class CompareParams(GramParams, ex.Where):
     """What an n-gram is, which sets to read, and from which Jaccard similarity a pair stays."""
 
-    threshold: Ratio
+    threshold: Share
 
 
 @op("dedup.minhash/ask", version=1, params=AskParams)
@@ -91,7 +91,7 @@ def compare(ctx: Context, params: CompareParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(Edges(edges.a[similar], edges.b[similar]).table())}
 
 
-def _at_least(threshold: Ratio) -> Callable[[int, int], bool]:
+def _at_least(threshold: Share) -> Callable[[int, int], bool]:
     """Whether a share, given as numerator and denominator, is at least the threshold."""
     least = Fraction(threshold)
     return lambda some, of: some * least.denominator >= of * least.numerator
@@ -119,7 +119,7 @@ def _sets(ctx: Context, params: GramParams, part: CID, rows: Rows) -> _Sets:
 
 
 def verified(
-    planner: Planner, name: str, gram: GramParams, threshold: Ratio, data: Parts, edges: Sequence[Part]
+    planner: Planner, name: str, gram: GramParams, threshold: Share, data: Parts, edges: Sequence[Part]
 ) -> Generator[Stage, Results, tuple[Part, ...]]:
     """The edges of which the true similarity is at least `threshold`; pairs that several bands share are
     compared once."""

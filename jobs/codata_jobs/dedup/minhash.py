@@ -18,7 +18,7 @@ from codata_jobs.dedup.clusters import cluster
 from codata_jobs.dedup.drop import kept_and_dropped, plan_drop
 from codata_jobs.dedup.jaccard import verified
 from codata_jobs.dedup.signatures import ROW_BYTES, BandParams, SignatureParams
-from codata_jobs.ratios import Ratio
+from codata_jobs.drawing import Share
 from codata_jobs.text.words import WordsKind
 
 REASON: Final = "minhash duplicate"
@@ -37,7 +37,7 @@ class MinHashParams(Params):
     )
     rows: int = Field(default=8, ge=1, le=64, description="Minima in a band; all must be equal.")
     seed: int = Field(default=1, ge=0, lt=1 << 32, description="What the hash functions are drawn from.")
-    verify: Ratio | None = Field(
+    verify: Share | None = Field(
         default=None,
         description="A pair with an equal band counts only if the Jaccard similarity of its sets of n-grams "
         "is at least this. Without it every such pair counts.",

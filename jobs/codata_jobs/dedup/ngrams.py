@@ -22,7 +22,7 @@ from codata_jobs.columns import need_text
 from codata_jobs.dedup.drop import kept_and_dropped, plan_drop
 from codata_jobs.dedup.edges import part_of, place_of, row_numbers
 from codata_jobs.dedup.grams import GramParams, grams
-from codata_jobs.ratios import Ratio
+from codata_jobs.drawing import Share
 from codata_jobs.text.words import WordsKind
 
 REASON: Final = "ngram duplicate"
@@ -40,7 +40,7 @@ class NgramParams(Params):
     column: str = Field(description="The column of text that is compared.")
     words: WordsKind = Field(default="spacy-en", description="What a word is.")
     n: int = Field(default=13, ge=1, le=256, description="Words of an n-gram.")
-    threshold: Ratio = Field(
+    threshold: Share = Field(
         default="4/5", description="The share of a text's n-grams in earlier texts from which it is dropped."
     )
 
@@ -61,7 +61,7 @@ class EarlierParams(ex.Where):
 class JudgeParams(Params):
     """From which share of known n-grams a row is dropped."""
 
-    threshold: Ratio
+    threshold: Share
 
 
 @op("dedup.ngrams/hashes", version=1, params=GramParams)
