@@ -58,10 +58,12 @@ def session(home: Path | None, json: bool, store: str | None = None) -> Iterator
 def executor(workers: int | None, cluster: str | None, tls: str | None) -> Executor:
     """The executor that the options name."""
     from cid_store.errors import UsageError
-    from codata.execute.executors import Cluster, Embedded
+    from codata.execute.executors import Embedded
 
     if cluster is None:
         return Embedded(workers)
+    from codata.execute.cluster import Cluster
+
     if tls is None:
         return Cluster(cluster)
     match tls.split(","):

@@ -14,16 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from hashlib import sha256
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from cid_store.cid import CID
-from cid_store.errors import UsageError
-from codata.errors import OutOfResources, TaskFailed
+from codata.errors import OutOfResources
 from codata.execute.account import Account
 from codata.execute.worker import Outcome, release, set_up, work
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 Report = Callable[[Outcome], None]
 
@@ -51,25 +47,30 @@ class Executor(ABC):
     def close(self) -> None:
         """Release processes and connections."""
 
-    def __enter__(self) -> Executor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
 
-def _graph(tasks: Sequence[CID], url: str, executor: str) -> dict[str, Any]:
+def node(key: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """A task of a graph: `function` of `arguments`."""
     from dask._task_spec import Task as Node
 
-    keys = _keys(tasks, url, executor)
-    return {key: Node(key, work, url, str(cid), executor) for key, cid in keys.items()}
+    return Node(key, function, *arguments)
 
 
-def _keys(tasks: Sequence[CID], url: str, executor: str) -> dict[str, CID]:
+def keys_of(tasks: Sequence[CID], url: str, executor: str) -> dict[str, CID]:
     """Each task's key. Dask gives the old result for a known key, so a key says all that the result depends
     on: another store, or another executor's name in the receipt, is another key."""
     where = sha256(f"{url}\0{executor}".encode()).hexdigest()[:16]
     return {f"{cid}-{where}": cid for cid in tasks}
+
+
+def _graph(tasks: Sequence[CID], url: str, executor: str) -> dict[str, Any]:
+    keys = keys_of(tasks, url, executor)
+    return {key: node(key, work, url, str(cid), executor) for key, cid in keys.items()}
 
 
 class Embedded(Executor):
@@ -95,7 +96,7 @@ class Embedded(Executor):
 
         with Callback(posttask=posttask):  # type: ignore[no-untyped-call]
             if self.workers == 1 or len(tasks) == 1:
-                get_sync(_graph(tasks, url, executor), list(_keys(tasks, url, executor)))
+                get_sync(_graph(tasks, url, executor), list(keys_of(tasks, url, executor)))
                 return
             try:
                 self._get(left(), url, executor)
@@ -107,7 +108,7 @@ class Embedded(Executor):
 
         get(
             _graph(tasks, url, executor),
-            list(_keys(tasks, url, executor)),
+            list(keys_of(tasks, url, executor)),
             pool=self._pool,
             optimize_graph=False,
             chunksize=1,
@@ -140,66 +141,6 @@ class Embedded(Executor):
         pool = self.__dict__.pop("_pool", None)
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-class Cluster(Executor):
-    """An existing Dask scheduler whose workers see the same store and have the same packages: machines that
-    trust each other. `tls`: paths of the CA, certificate and key files."""
-
-    def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 10) -> None:
-        if not address.startswith(("tcp://", "tls://")):
-            raise UsageError(
-                f"{address!r} is no scheduler address", next_step="write it as tcp://host:port or tls://…"
-            )
-        self.address, self.tls, self.timeout = address, tls, timeout
-
-    @cached_property
-    def _client(self) -> Client:
-        from distributed import Client, Security
-
-        security = None
-        if self.tls:
-            ca, cert, key = self.tls
-            security = Security(  # type: ignore[no-untyped-call]
-                tls_ca_file=ca, tls_client_cert=cert, tls_client_key=key, require_encryption=True
-            )
-        try:
-            client = Client(self.address, security=security, timeout=self.timeout, set_as_default=False)  # type: ignore[no-untyped-call]
-        except (OSError, TimeoutError) as e:
-            raise TaskFailed(
-                f"no Dask scheduler answers at {self.address}: {e}",
-                next_step="start one with `dask scheduler`, or run without --cluster",
-            ) from None
-        try:
-            client.wait_for_workers(1, timeout=self.timeout)
-        except TimeoutError:
-            client.close()  # type: ignore[no-untyped-call]
-            raise TaskFailed(
-                f"the Dask scheduler at {self.address} has no workers",
-                next_step=f"start some with `dask worker {self.address}`, or run without --cluster",
-            ) from None
-        return client
-
-    def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
-        """Run the stage on the cluster; a lost worker's tasks are run again by Dask."""
-        from distributed import as_completed
-
-        keys = _keys(tasks, url, executor)
-        futures = self._client.get(_graph(tasks, url, executor), list(keys), sync=False)  # type: ignore[no-untyped-call]
-        for future in as_completed(futures, loop=self._client.loop, raise_errors=False):  # type: ignore[no-untyped-call]
-            if future.status == "finished":
-                report(future.result())
-            else:
-                cid = keys[str(future.key)]
-                error = TaskFailed(f"task {cid} failed on the cluster: {future.exception()}", cid=cid)
-                report(Outcome(cid, error=error))
-            future.release()
-
-    def close(self) -> None:
-        """Leave the cluster; it goes on."""
-        client = self.__dict__.pop("_client", None)
-        if client is not None:
-            client.close()
 
 
 def available_cores() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cid_store.cid import CID
@@ -36,18 +37,21 @@ def set_up(environment: dict[str, str]) -> None:
 _open: dict[tuple[str, int], Store] = {}
 """Stores by URL and process: a worker keeps one open over its tasks."""
 
+_opening = Lock()
 
-def _store(url: str) -> Store:
+
+def opened(url: str) -> Store:
+    """The store at `url`, kept open over tasks."""
     from cid_store.stores import open_store
 
     key = url, os.getpid()
-    if key not in _open:
-        release()
-        _open[key] = open_store(url)
-        _open[
-            key
-        ].relax()  # what a task makes can be made again; results are made durable before they are reported
-    return _open[key]
+    with _opening:
+        if key not in _open:
+            release()
+            store = _open[key] = open_store(url)
+            # What a task makes can be made again; results are made durable before they are reported.
+            store.relax()
+        return _open[key]
 
 
 def release() -> None:
@@ -63,7 +67,7 @@ def work(url: str, task: str, executor: str) -> Outcome:
 
     cid = CID(task)
     try:
-        store = _store(url)
+        store = opened(url)
         receipt = perform(Task.load(store, cid), store, executor)
         return Outcome(cid, receipt.save(store))
     except CidStoreError as e:

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import ipaddress
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cid_store.cid import CID, RAW
 from cid_store.errors import UsageError
 from codata.errors import TaskFailed
-from codata.execute.executors import Cluster
+from codata.execute.cluster import Cluster
 from codata.home import Home
 from codata.verify.structure import check_structure
+from tests.dask_cluster import certificate, cluster, tls_options
 from tests.runs import make_run, text_rows
+from tests.servers import free_port
 
 BIN = Path(sys.executable).parent
 
@@ -132,78 +125,27 @@ def test_new_homes_opened_at_once(tmp_path: Path) -> None:
     assert len({a["dataset"] for a in added}) == 1
 
 
-# -- a cluster -----------------------------------------------------------------------------------
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-@contextmanager
-def cluster(scheme: str, security: list[str], folder: Path) -> Iterator[str]:
-    """A scheduler and two worker processes on this machine."""
-    address = f"{scheme}://127.0.0.1:{_free_port()}"
-    host, port = address.removeprefix(f"{scheme}://").split(":")
-    where = ["--host", f"{scheme}://{host}", "--port", port]
-    one = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
-    commands = [["scheduler", *where, "--no-dashboard"], ["worker", address, *one], ["worker", address, *one]]
-    quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    processes = [subprocess.Popen([BIN / "dask", *c, *security], **quiet) for c in commands]
-    try:
-        yield address
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for this machine that is its own authority, and its key."""
-    key = generate_private_key(SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "codata test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
-        .sign(key, SHA256())
-    )
-    paths = folder / "cert.pem", folder / "key.pem"
-    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return paths
-
-
 @pytest.mark.parametrize("scheme", ["tls", pytest.param("tcp", marks=pytest.mark.slow)])
 def test_a_cluster_gives_the_same_output(prepared: tuple[Path, str], scheme: str) -> None:
     folder, dataset = prepared
-    security, tls = [], []
+    security, tls = list[str](), list[str]()
     if scheme == "tls":
         cert, key = certificate(folder)
-        security = ["--tls-ca-file", str(cert), "--tls-cert", str(cert), "--tls-key", str(key)]
+        security = tls_options(cert, key)
         tls = ["--tls", f"{cert},{cert},{key}"]
     other = folder / "other"
     ended(start(folder / "home", "car", "create", dataset, folder / "data.car"))
     ended(start(other, "car", "import", folder / "data.car"))
-    with cluster(scheme, security, folder) as address:
-        there = ended(start(folder / "home", "run", folder / "job.yaml", dataset, "--cluster", address, *tls))
+    with cluster(scheme, security, folder) as running:
+        command = ["run", folder / "job.yaml", dataset, "--cluster", running.address, *tls]
+        there = ended(start(folder / "home", *command))
     here = ended(start(other, "run", folder / "job.yaml", dataset, "--workers", 1))
     assert there["output"] == here["output"]
     assert there["executed"] == here["executed"] > 10
 
 
 def test_a_cluster_that_is_not_there_is_named() -> None:
-    address = f"tcp://127.0.0.1:{_free_port()}"
+    address = f"tcp://127.0.0.1:{free_port()}"
     with Cluster(address, timeout=1) as nowhere, pytest.raises(TaskFailed, match=address) as caught:
         nowhere.run([CID.make(RAW, b"")], "memory:", "did", lambda outcome: None)
     assert "dask scheduler" in caught.value.next_step
