@@ -115,6 +115,8 @@ def check_schemas(job: Job, schemas: Mapping[str, Any]) -> Mapping[str, Any]:
                 known[Ref("dropped", number)] = dropped_schema(taken["data"], step.name)
         elif isinstance(step, GlobalStep):
             known |= {Ref(n, number): s for n, s in step.schema(params, taken).items()}
+            if "dropped" in step.outputs and Ref("dropped", number) in used:
+                known[Ref("dropped", number)] = dropped_schema(taken["data"], step.name)
     return {name: known[ref] for name, ref in job.outputs.items()}
 
 

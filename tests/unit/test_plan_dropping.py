@@ -128,6 +128,14 @@ def test_a_taken_name_is_refused_before_anything_runs() -> None:
     assert outputs(table, job(EVEN))["output"].num_rows == 3
 
 
+def test_a_taken_name_is_in_the_way_of_global_steps_only_where_dropped_rows_are_kept() -> None:
+    table = TEXTS.append_column("reason", pa.nulls(6, pa.large_string()))
+    unique = job({"dedup.exact": {"on": ["text"]}})
+    with pytest.raises(ParameterError, match="'reason'"):
+        check_schemas(keep_dropped(unique), {"data": table.schema})
+    assert outputs(table, unique)["output"].column_names == table.column_names
+
+
 @pytest.mark.parametrize(
     "written", [job({"text.normalize": {"column": "text"}}), keep_dropped(job(EVEN))], ids=["none", "has one"]
 )
