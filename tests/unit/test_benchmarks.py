@@ -27,6 +27,7 @@ TINY = {
     "rerun": (["--size", "64KiB", *ONCE], "1% in a new file"),
     "run": (["--size", "64KiB", *ONCE, "--workers", "1"], "provenance: records"),
     "startup": ([*ONCE], "codata --help"),
+    "tokens": (["--size", "64KiB", *ONCE], "tokens.encode"),
 }
 
 
