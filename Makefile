@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PARALLEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check bench bench-text lock clean
+.PHONY: help setup demo docs test test-all check bench bench-text lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ $(READY): pyproject.toml requirements.lock
 
 demo: $(READY) ## run the main job on real input: add, plan, run, verify, feed
 	$(BIN)/python scripts/demo.py
+
+docs: $(READY) ## write the reference of steps, docs/steps.md, from the code
+	$(BIN)/python -m codata.reference docs/steps.md
 
 # The programs that tests run against (Kubo, an S3 server) are built once where a Go toolchain is at hand. What can't be had is
 # said, and its tests skip with the reason: a user needs none of them.

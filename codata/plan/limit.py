@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 class LimitParams(Params):
     """How many rows to keep."""
 
-    rows: int = Field(ge=0)
+    rows: int = Field(ge=0, description="How many rows to keep.")
 
 
 @step
 class Limit(GlobalStep):
-    """Keep the first `rows` rows, in dataset order. `codata run --limit` puts it before a job's first
-    step."""
+    """Keep the first rows of a dataset, for a trial.
+
+    Rule: the first `rows` rows in dataset order stay. `codata run --limit` puts this step before the first
+    input's uses.
+    """
 
     name = "limit"
     version = 1

@@ -22,14 +22,15 @@ How = Literal["inner", "left", "semi", "anti"]
 
 
 class JoinParams(Params):
-    """`on`: columns of equal name, or left name to right name.
+    """What to join on, and what becomes of rows."""
 
-    `suffix`: for right names that the left has too.
-    """
-
-    on: list[str] | dict[str, str] = Field(min_length=1)
-    how: How = "inner"
-    suffix: str = Field(default="_right", min_length=1)
+    on: list[str] | dict[str, str] = Field(
+        min_length=1, description="The key columns: names that both sides have, or left name to right name."
+    )
+    how: How = Field(default="inner", description="Which rows the output has.")
+    suffix: str = Field(
+        default="_right", min_length=1, description="Put after right names that the left has too."
+    )
 
     def pairs(self) -> dict[str, str]:
         """Left key column to right key column."""

@@ -16,11 +16,15 @@ _USE: Final = b"codata/sample/1\x00"
 
 
 class SampleParams(FilterParams):
-    """`on`: rows that agree in these columns are kept or dropped together; None is all columns."""
+    """How many rows, and by what they are drawn."""
 
-    fraction: Share
-    seed: int = Field(default=0, ge=0, lt=1 << 64)
-    on: list[str] | None = Field(default=None, min_length=1)
+    fraction: Share = Field(description="The share of rows that stay: a decimal or a ratio from 0 to 1.")
+    seed: int = Field(default=0, ge=0, lt=1 << 64, description="Another seed draws other rows.")
+    on: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Rows that agree in these columns share one fate; all columns where left out.",
+    )
 
 
 @step

@@ -26,9 +26,9 @@ _PLACE: Final = "place"
 
 
 class ShuffleParams(Params):
-    """`seed`: another seed, another order."""
+    """Which of the orders."""
 
-    seed: int = Field(default=0, ge=0, lt=1 << 64)
+    seed: int = Field(default=0, ge=0, lt=1 << 64, description="Another seed gives another order.")
 
 
 class PlaceParams(ShuffleParams):

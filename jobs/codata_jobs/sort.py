@@ -31,11 +31,13 @@ With even draws, a partition of distinct keys exceeds its share by little.
 
 
 class SortParams(Params):
-    """`by`: columns, the first decides. `descending`: for all, or for each. `nulls`: where nulls stand."""
+    """The order."""
 
-    by: list[str] = Field(min_length=1)
-    descending: bool | list[bool] = False
-    nulls: Literal["first", "last"] = "last"
+    by: list[str] = Field(min_length=1, description="The columns; the first decides.")
+    descending: bool | list[bool] = Field(
+        default=False, description="The greatest first: for all columns, or for each."
+    )
+    nulls: Literal["first", "last"] = Field(default="last", description="Where nulls stand.")
 
     def order(self) -> Order:
         """The order that these parameters mean; raises `ParameterError`."""

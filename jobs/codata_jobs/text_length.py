@@ -17,13 +17,13 @@ _WORD = r"[^\t\n\x0b\f\r ]+"
 
 
 class LengthParams(FilterParams):
-    """`min` and `max` are kept themselves; None is no bound. `nulls`: what becomes of rows without a text."""
+    """The bounds."""
 
-    column: str
-    min: int = Field(default=0, ge=0)
-    max: int | None = Field(default=None, ge=0)
-    unit: Literal["chars", "bytes", "words"] = "chars"
-    nulls: Literal["drop", "keep"] = "drop"
+    column: str = Field(description="The column of texts.")
+    min: int = Field(default=0, ge=0, description="The least length that stays.")
+    max: int | None = Field(default=None, ge=0, description="The greatest length that stays; null is none.")
+    unit: Literal["chars", "bytes", "words"] = Field(default="chars", description="What is counted.")
+    nulls: Literal["drop", "keep"] = Field(default="drop", description="What becomes of rows without a text.")
 
     @model_validator(mode="after")
     def _in_order(self) -> LengthParams:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import polars as pl
 import pyarrow as pa
+from pydantic import Field
 
 from codata.ops import Context, Params
 from codata.steps import RowStep, step
@@ -13,15 +14,14 @@ from codata_jobs.columns import need_text, replaced, series, to_arrow
 
 
 class NormalizeParams(Params):
-    """`unicode`: the normalization form.
+    """What to make one."""
 
-    `newlines`: CR LF and CR become LF. `strip`: no white space at either end.
-    """
-
-    column: str
-    unicode: Literal["NFC", "NFD", "NFKC", "NFKD", "none"] = "NFC"
-    newlines: bool = True
-    strip: bool = False
+    column: str = Field(description="The column of texts.")
+    unicode: Literal["NFC", "NFD", "NFKC", "NFKD", "none"] = Field(
+        default="NFC", description="The normalization form."
+    )
+    newlines: bool = Field(default=True, description="CR LF and CR become LF.")
+    strip: bool = Field(default=False, description="Take white space from both ends.")
 
 
 @step
