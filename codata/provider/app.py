@@ -26,6 +26,7 @@ from codata.provider.errors import headers_of, refusal, status_of, to_value
 from codata.provider.gateway import Gateway
 from codata.provider.have import Have
 from codata.provider.metrics import Metrics
+from codata.provider.page.overview import Clients
 from codata.provider.page.serve import Page
 from codata.provider.pins.errors import failure, is_pins
 from codata.provider.pins.service import Pins
@@ -67,18 +68,20 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         Route("/health", health),
         Route("/metrics", metrics.answer),
     ]
-    if settings.page:
-        places = Places("pages", _MAX_PAGES)
-        routes += Page(home, installed, did).routes(bounded(places))
     pins = Pins(home, settings.pins, delegates(routing.peer), settings.client_patience)
     routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])
     behind: list[AbstractContextManager[object]] = [pins]
+    clients: Callable[[], Clients] = dict
     if settings.tasks.enabled and isinstance(store, LocalStore):
         address = settings.address
         where = Whereabouts(tuple(urls), settings.hosts, address.is_loopback, settings.client_patience)
         work = Work(home, settings.tasks, where, installed, metrics.registry)
         routes += work.routes()
         behind.append(work)
+        clients = work.clients
+    if settings.page:
+        places = Places("pages", _MAX_PAGES)
+        routes += Page(home, installed, did, clients).routes(bounded(places))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

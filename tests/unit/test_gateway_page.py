@@ -15,14 +15,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cid_store.cid import CID, RAW
 from codata.attested import Attested
-from codata.home import Home
+from codata.home import DATABASE, Home
 from codata.identity import Identity
 from codata.provider.page.details import DatasetDetails, RunDetails
 from codata.provider.page.graph import Lineage, Node, draw
-from codata.provider.page.overview import Client, Collector, Facts, Named, Queue, RunFacts
+from codata.provider.page.overview import Client, Collector, Facts, Named, RunFacts
+from codata.provider.page.overview import Queue as Waiting
 from codata.provider.page.render import render
 from codata.provider.page.things import Thing
 from codata.provider.settings import Settings
+from codata.provider.work.queue import Queue
 from codata.records import pages
 from codata.records.attestation import Attestation
 from codata.records.job import Job, Ref, StepCall
@@ -109,7 +111,7 @@ def _pages(text: str) -> dict[str, str]:
     run, drawing = _run(text), draw(_graph(text))
     tally = Tally({text: Work(1, 2, 3)})
     tally.executors[text] = 1
-    names, queue = (Named(text, Thing(SOME, text)),), Queue((Client(text, {text: 1}),))
+    names, queue = (Named(text, Thing(SOME, text)),), Waiting((Client(text, {text: 1}),))
     dataset = DatasetDetails(
         Thing(SOME, "dataset"), (text,), ((text, text),), (), 1, 1, (), (Thing(SOME, text),), drawing
     )
@@ -169,9 +171,21 @@ def test_the_overview_of_a_home(provider: Running) -> None:
     assert provider.get("/").text == provider.get("/").text
 
 
+def test_tasks_in_the_queue_of_a_provider_are_shown(tmp_path: Path) -> None:
+    with serving(tmp_path) as provider:
+        queue = Queue(tmp_path / DATABASE)
+        queue.done_before("did:key:zAsker", SOME, {}, 1e12)
+        text = " ".join(_parsed(provider.get("/").text).text.split())
+        queue.close()
+    assert "did:key:zAsker" in text
+    assert "1 of 1 tasks ended 1 done" in text
+
+
 def test_tasks_of_others_are_shown_with_their_progress() -> None:
-    clients = (Client("did:key:a", {"done": 6, "running": 1, "queued": 3}), Client("did:key:b", {"done": 1}))
-    facts = Facts((), (), 0, 0, {}, Queue(clients))
+    asked = {"did:key:b": {"done": 1, "queued": 0}, "did:key:a": {"done": 6, "running": 1, "queued": 3}}
+    facts = Facts((), (), 0, 0, {}, Waiting.of(asked))
+    assert [client.did for client in facts.queue.clients] == ["did:key:a", "did:key:b"]
+    assert "queued" not in facts.queue.clients[1].states
     assert facts.queue.states == {"done": 7, "running": 1, "queued": 3}
     text = _parsed(render("overview.html", facts=facts, **OURS)).text
     assert "6 of 10 tasks ended" in text

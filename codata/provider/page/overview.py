@@ -48,6 +48,10 @@ class RunFacts:
     words: tuple[Attested, ...]
 
 
+Clients = Mapping[str, Mapping[str, int]]
+"""For each DID whose tasks are here, how many are in which state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """Whose tasks are here: how many are in which state."""
@@ -71,6 +75,12 @@ class Queue:
     """Tasks that others sent here."""
 
     clients: tuple[Client, ...] = ()
+
+    @classmethod
+    def of(cls, clients: Clients) -> Queue:
+        """The queue of these clients: those with most tasks first, and no state that no task is in."""
+        found = (Client(did, {s: n for s, n in states.items() if n}) for did, states in clients.items())
+        return cls(tuple(sorted(found, key=lambda client: (-client.total, client.did))))
 
     @property
     def states(self) -> dict[str, int]:
@@ -124,9 +134,9 @@ class Facts:
 class Collector:
     """The facts of a home. What was found of a run is kept: it changes with the words on it alone."""
 
-    def __init__(self, home: Home, queue: Callable[[], Queue] = Queue) -> None:
+    def __init__(self, home: Home, clients: Callable[[], Clients] = dict) -> None:
         self._home = home
-        self._queue = queue
+        self._clients = clients
         self._known: dict[tuple[CID, ...], RunFacts] = {}
 
     def collect(self) -> Facts:
@@ -150,7 +160,7 @@ class Collector:
             all_names=len(names),
             all_runs=len(runs),
             executed=home.ledger.executed(),
-            queue=self._queue(),
+            queue=Queue.of(self._clients()),
         )
 
 

@@ -20,7 +20,7 @@ from cid_store.errors import CidStoreError
 from codata.home import Home
 from codata.provider.errors import status_of, to_value
 from codata.provider.page.details import dataset_details, run_details
-from codata.provider.page.overview import Collector, Queue
+from codata.provider.page.overview import Clients, Collector
 from codata.provider.page.render import POLICY, render
 
 _FRESH: Final = 5.0  # seconds that a page is sent again as it is: looking costs the same for one and for all
@@ -43,11 +43,11 @@ class _Made:
 
 
 class Page:
-    """The pages of a home. `queue` tells of tasks that others sent here."""
+    """The pages of a home. `clients`: whose tasks are here, and in which states."""
 
-    def __init__(self, home: Home, version: str, did: str, queue: Callable[[], Queue] = Queue) -> None:
+    def __init__(self, home: Home, version: str, did: str, clients: Callable[[], Clients] = dict) -> None:
         self._home = home
-        self._collector = Collector(home, queue)
+        self._collector = Collector(home, clients)
         self._about = {"version": version, "did": did}
         self._lock = threading.Lock()
         self._pages: OrderedDict[str, _Made] = OrderedDict()

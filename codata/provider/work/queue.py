@@ -150,6 +150,16 @@ class Queue:
         with self._lock:
             return dict(self._db.execute("SELECT state, count(*) FROM work GROUP BY state").fetchall())
 
+    def by_client(self) -> dict[str, dict[str, int]]:
+        """How many of the tasks that each DID wants are in each state."""
+        found: dict[str, dict[str, int]] = {}
+        with self._lock:
+            for did, state, count in self._db.execute(
+                "SELECT did, state, count(*) FROM wanted JOIN work USING (task) GROUP BY did, state"
+            ):
+                found.setdefault(did, {})[state] = count
+        return found
+
     def leave(self, did: str, task: CID) -> bool:
         """Forget that `did` wants a task; whether nobody wants it now."""
         with self._lock, transaction(self._db) as db:

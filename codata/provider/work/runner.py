@@ -107,10 +107,14 @@ class Runner:
         with self._change:
             return self._phases.get(task)
 
+    def working(self) -> dict[CID, Phase]:
+        """What is being done, by task: those that only wait are left out."""
+        with self._change:
+            return dict(self._phases)
+
     def phases(self) -> list[Phase]:
         """What is being done, for each task that is not only waiting."""
-        with self._change:
-            return list(self._phases.values())
+        return list(self.working().values())
 
     def cancel(self, task: CID) -> None:
         """End a queued task that nobody wants any more: at once if it waits, else by ending its process."""

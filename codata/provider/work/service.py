@@ -90,6 +90,18 @@ class Work:
     def __exit__(self, *exc: object) -> None:
         self._stack.close()
 
+    def clients(self) -> dict[str, dict[str, int]]:
+        """How many of the tasks that each DID wants are in each state, those at work told from those that
+        wait."""
+        clients = self._queue.by_client()
+        for task, phase in self._runner.working().items():
+            for did in self._queue.who(task):
+                states = clients.get(did, {})
+                if states.get("queued"):
+                    states["queued"] -= 1
+                    states[phase] = states.get(phase, 0) + 1
+        return clients
+
     def routes(self) -> list[Route]:
         """The routes of the service."""
         asking = self._bounded("requests about tasks", _MAX_ASKING)
