@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from codata.errors import ParameterError, TaskFailed
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Context, Inputs, Outputs, Params, Traced, op
+from codata.plan import tracing
 from codata.plan.stage import FAN_IN, Part, Parts, Planner, Results, Stage, outputs
 from codata.steps import FilterParams, GlobalStep, StepPlan, dropped_schema, step, with_reasons
 from codata_jobs.columns import need_text, reasons
@@ -89,11 +90,7 @@ def join(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
 @op("decontaminate/judge", version=1, params=JudgeParams)
 def judge(ctx: Context, params: JudgeParams, inputs: Inputs) -> Outputs:
     """A part by what the index knows of its n-grams."""
-    (part,), (against,) = inputs["data"], inputs["index"]
-    table, known = ctx.table(part), ctx.table(against)[_HASH].to_numpy()
-    found = grams(table[params.column], params.words, params.n)
-    bad = np.zeros(table.num_rows, np.bool_)
-    bad[found.owners()[_member(found.hashes, known)]] = True
+    table, bad = _judged(ctx, params, inputs)
     why = reasons({REASON: bad})
     if params.annotate is not None:
         return {"out": ctx.put_table(table.append_column(params.annotate, why))}
@@ -102,6 +99,28 @@ def judge(ctx: Context, params: JudgeParams, inputs: Inputs) -> Outputs:
         lost = with_reasons(table.filter(pa.array(bad)), params.step, why.drop_null())
         made["dropped"] = ctx.put_table(lost)
     return made
+
+
+@judge.traced
+def _judge(
+    ctx: Context, params: JudgeParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    if params.annotate is not None:
+        return tracing.kept(rows, "data", (params.step, f"{params.annotate} added"))
+    _, bad = _judged(ctx, params, inputs)
+    lost = output == "dropped"
+    did = (params.step, f"dropped: {REASON}" if lost else "kept")
+    return tracing.kept(np.flatnonzero(bad == lost)[list(rows)].tolist(), "data", did)
+
+
+def _judged(ctx: Context, params: JudgeParams, inputs: Inputs) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """A part, and which of its rows hold what the index knows."""
+    (part,), (against,) = inputs["data"], inputs["index"]
+    table, known = ctx.table(part), ctx.table(against)[_HASH].to_numpy()
+    found = grams(table[params.column], params.words, params.n)
+    bad = np.zeros(table.num_rows, np.bool_)
+    bad[found.owners()[_member(found.hashes, known)]] = True
+    return table, bad
 
 
 def _index(hashes: NDArray[np.uint64]) -> pa.Table:

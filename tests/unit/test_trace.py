@@ -7,6 +7,7 @@ import gzip
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,15 @@ def rows_of(way: Way, dataset: CID) -> list[int]:
 
 # -- every step -------------------------------------------------------------------------------------
 
+WORDS = {"column": "s", "words": "whitespace", "n": 1}
+NEAR = (
+    {"dedup.minhash": WORDS},
+    {"dedup.ngrams": WORDS},
+    {"decontaminate": {**WORDS, "against": "other", "label": "s"}},
+    *([{"dedup.sentences": {"column": "s", "n": 1, "min_words": 0}}] if find_spec("spacy") else []),
+)
+"""Near-duplicates, where the extra `text` is here."""
+
 ONE = st.sampled_from(
     [
         {"filter": {"where": "n > 0", "annotate": "why"}},
@@ -76,6 +86,7 @@ ONE = st.sampled_from(
         {"shuffle": {"seed": 3}},
         {"limit": {"rows": 9}},
         {"concat": {"with": "other"}},
+        *(NEAR if find_spec("numba") else ()),
         *({"join": {"with": "other", "on": ["n"], "how": how}} for how in ("inner", "left", "semi", "anti")),
     ]
 )
@@ -114,7 +125,7 @@ def test_a_way_names_the_rows_that_a_row_was_made_of(
     with tempfile.TemporaryDirectory() as folder, small(narrow), Home(Path(folder, "home")) as home:
         data = _add(home, Path(folder, "data.parquet"), _table(left, "i"))
         other = _add(home, Path(folder, "other.parquet"), _table(right, "j"))
-        used = any("with" in p for step in steps for p in step.values())
+        used = any("other" in p.values() for step in steps for p in step.values())
         document = {"codata": "job/1", "steps": [{"filter": {"where": "n <> 2"}}, *steps]}
         document |= {"inputs": ["data", "other"]} if used else {}
         job = keep_dropped(build(document, artifacts(home.store, Path())))

@@ -6,7 +6,7 @@ which rows stand earlier in the dataset, and the part's texts are written anew w
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Context, Inputs, Origin, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
 from codata.steps import GlobalStep, StepPlan, dropped_schema, step, with_reasons
@@ -114,16 +114,7 @@ def later(ctx: Context, params: LaterParams, inputs: Inputs) -> Outputs:
 @op("dedup.sentences/rewrite", version=1, params=RewriteParams)
 def rewrite(ctx: Context, params: RewriteParams, inputs: Inputs) -> Outputs:
     """A part without the spans that an answer lists, nor rows of which too little is left."""
-    (part,), (answer,) = inputs["data"], inputs["spans"]
-    table, found = ctx.table(part), ctx.table(answer)
-    rows, starts = np.unique(found[ex.ROW].to_numpy(), return_index=True)
-    dropped = np.split(found[_SENTENCE].to_numpy().astype(np.int64), starts[1:])
-    chosen: Any = pa.array(rows)
-    texts = table[params.column].take(chosen).combine_chunks()
-    made = pa.array(without(texts, sentences(texts), dropped, params.n), pa.large_string())
-    why = _verdicts(params, made)
-    changed = _scattered(made, rows, table.num_rows)
-    lost = _scattered(why, rows, table.num_rows)
+    table, changed, lost = _rewritten(ctx, params, inputs)
     values = pc.coalesce(changed, table[params.column])
     kept = replaced(table, params.column, values).filter(lost.is_null())
     out = {"out": ctx.put_table(kept)}
@@ -131,6 +122,38 @@ def rewrite(ctx: Context, params: RewriteParams, inputs: Inputs) -> Outputs:
         rest = with_reasons(table.filter(lost.is_valid()), params.step, lost.drop_null())
         out["dropped"] = ctx.put_table(rest)
     return out
+
+
+@rewrite.traced
+def _rewrite(
+    ctx: Context, params: RewriteParams, inputs: Inputs, output: str, rows: Sequence[int]
+) -> list[Traced]:
+    _, changed, lost = _rewritten(ctx, params, inputs)
+    wanted = lost.is_valid() if output == "dropped" else lost.is_null()
+    numbers = np.flatnonzero(wanted)[list(rows)].tolist()
+
+    def did(row: int) -> str:
+        if lost[row].is_valid:
+            return f"dropped: {lost[row].as_py()}"
+        return f"{params.column} changed" if changed[row].is_valid else "kept"
+
+    return [Traced((Origin("data", 0, row),), ((params.step, did(row)),)) for row in numbers]
+
+
+def _rewritten(ctx: Context, params: RewriteParams, inputs: Inputs) -> tuple[pa.Table, Any, Any]:
+    """A part; what is left of each text that lost a sentence, and why too little is, null for all others."""
+    (part,), (answer,) = inputs["data"], inputs["spans"]
+    table, found = ctx.table(part), ctx.table(answer)
+    rows, starts = np.unique(found[ex.ROW].to_numpy(), return_index=True)
+    dropped = np.split(found[_SENTENCE].to_numpy().astype(np.int64), starts[1:])
+    chosen: Any = pa.array(rows)
+    texts = table[params.column].take(chosen).combine_chunks()
+    made = pa.array(without(texts, sentences(texts), dropped, params.n), pa.large_string())
+    return (
+        table,
+        _scattered(made, rows, table.num_rows),
+        _scattered(_verdicts(params, made), rows, table.num_rows),
+    )
 
 
 def _verdicts(params: RewriteParams, texts: Any) -> Any:
