@@ -1,4 +1,4 @@
-"""Commands on keeping: name, pin, unpin, pins, gc, check."""
+"""Commands on keeping: name, pin, unpin, pins, where, gc, check."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
-from codata_cli import services
+from codata_cli import copies, services
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
 from codata_cli.output import Output, size, table
+from codata_cli.providers import OnOption
 
 RefArgument = Annotated[str, typer.Argument(metavar="REF", help="A name or CID.")]
 ServiceOption = Annotated[
-    str | None, typer.Option("--at", metavar="URL", help="At a pinning service: pinning+https://host/path.")
+    str | None,
+    typer.Option(
+        "--at", metavar="URL", help="At a pinning service: pinning+https://host/path; or at a provider."
+    ),
 ]
 
 
@@ -22,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command()(pin)
     app.command()(unpin)
     app.command()(pins)
+    app.command()(copies.where)
     app.command()(gc)
     app.command()(check)
 
@@ -54,28 +59,47 @@ def name(
 def pin(
     ref: RefArgument,
     to: Annotated[
-        str | None,
-        typer.Option("--to", metavar="URL", help="Keep it in another store, or at a pinning service."),
+        list[str] | None,
+        typer.Option(
+            "--to",
+            metavar="URL",
+            help="Keep it in another store, at a pinning service, or at providers: then it may be repeated.",
+        ),
+    ] = None,
+    copies_: Annotated[
+        int | None,
+        typer.Option("--copies", min=1, help="On how many of the providers each shard is to be. Default: 2."),
     ] = None,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
-) -> None:
-    """Keep a root and all that belongs to it, whatever `gc` does: here, or in another store."""
+) -> int:
+    """Keep a root and all that belongs to it, whatever `gc` does: here, in another store, or at providers.
+
+    Exit code 5 if fewer copies are there at the end than were asked for.
+    """
+    from cid_store.errors import UsageError
     from codata.closure import whole
     from codata_cli.sending import send
 
     with session(home, json, store) as (opened, out):
         root = opened.resolve(ref)
-        if to is not None and services.is_service(to):
-            services.pin_at(out, root, ref, to)
-            return
-        if to is not None:
-            send(opened, out, root, to)
-            return
+        if to and all(map(copies.is_provider, to)):
+            return copies.spread(opened, out, root, to, copies_)
+        if len(to or ()) > 1 or copies_ is not None:
+            raise UsageError(
+                "copies are spread over providers", next_step="name each as --to https://… or --to http://…"
+            )
+        if to and services.is_service(to[0]):
+            services.pin_at(out, root, ref, to[0])
+            return 0
+        if to:
+            send(opened, out, root, to[0])
+            return 0
         blocks = whole(opened.store, root)
         opened.keeper.pin(root)
         out.result({"root": root, "blocks": blocks}, f"pinned {root}: {blocks} blocks")
+        return 0
 
 
 def unpin(
@@ -90,6 +114,9 @@ def unpin(
 
     with session(home, json, store) as (opened, out):
         root = opened.resolve(ref)
+        if at is not None and copies.is_provider(at):
+            copies.release(opened, out, root, at)
+            return
         if at is not None:
             services.unpin_at(out, root, at)
             return
@@ -135,6 +162,19 @@ def gc(
 
 
 def check(
+    ref: Annotated[
+        str | None, typer.Argument(metavar="[REF]", help="With --remote: what providers say that they hold.")
+    ] = None,
+    remote: Annotated[
+        bool, typer.Option("--remote", help="Ask providers for random blocks of REF, and check what comes.")
+    ] = False,
+    on: OnOption = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            "--sample", min=1, max=100_000, help="With --remote: blocks of each provider. Default: 44."
+        ),
+    ] = None,
     repair: Annotated[bool, typer.Option(help="Mend what can be mended; set damaged bytes aside.")] = True,
     home: HomeOption = None,
     store: StoreOption = None,
@@ -142,11 +182,17 @@ def check(
 ) -> int:
     """Hash everything in the store again, and hold the index against the disk.
 
-    Exit code 4 if something is damaged.
+    Exit code 4 if something is damaged. With --remote: 3 if a provider does not hold what it says, 4 if
+    nobody holds a part, 5 if a provider could not be asked or gave fewer answers than asked for.
     """
+    from cid_store.errors import UsageError
     from codata.collect import local
 
     with session(home, json, store) as (opened, out):
+        if remote and ref is not None:
+            return copies.check(opened, out, opened.resolve(ref), on, sample)
+        if remote or ref is not None or on or sample is not None:
+            raise UsageError("a check of providers is: codata check REF --remote")
         report = local(opened).check(repair=repair)
         found = [*report.damage, *report.leftovers]
         rows = [{"kind": f.kind, "cid": f.cid, "where": str(f.where), "done": f.done} for f in found]

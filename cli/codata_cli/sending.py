@@ -26,9 +26,14 @@ def send(home: Home, out: Output, root: CID, to: str) -> None:
     from codata.closure import closure
 
     with open_store(to) as dest:
-        line = _Line(shown=sys.stderr.isatty() and not out.json)
+        line = Line(shown=sys.stderr.isatty() and not out.json)
+
+        def draw(report: CopyReport) -> None:
+            done = f"{report.blocks} blocks, {size(report.bytes)}"
+            line.draw(f"sending: {done}, {report.skipped} there already")
+
         try:
-            sent = copy(home.store, dest, closure(home.store, [root]), line.draw)
+            sent = copy(home.store, dest, closure(home.store, [root]), draw)
         finally:
             line.end()
         if isinstance(dest, Keeper):
@@ -38,19 +43,18 @@ def send(home: Home, out: Output, root: CID, to: str) -> None:
         out.result(value, f"sent {root} to {dest}: {sent.blocks} blocks, {size(sent.bytes)}{there}")
 
 
-class _Line:
+class Line:
     """How far it is, on one line of a terminal."""
 
     def __init__(self, *, shown: bool) -> None:
         self._shown = shown
         self._drawn = 0.0
 
-    def draw(self, report: CopyReport) -> None:
+    def draw(self, text: str) -> None:
         """Draw over the line, not too often."""
         if self._shown and time.monotonic() - self._drawn > _EVERY:
             self._drawn = time.monotonic()
-            done = f"{report.blocks} blocks, {size(report.bytes)}, {report.skipped} there already"
-            sys.stderr.write(f"\r\x1b[Ksending: {done}")
+            sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
 
     def end(self) -> None:

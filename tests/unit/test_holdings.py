@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 from cid_store.cid import CID, RAW
-from cid_store.errors import BlockNotFound, UsageError
+from cid_store.errors import BlockNotFound
 from cid_store.stores.gateway import GatewayStore
 from cid_store.stores.gateway.client import Limits
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import sample
 from codata.collect import collect
-from codata.holdings import known
 from codata.holdings.ask import Holder, ask, clients, reach
 from codata.holdings.challenge import challenge, detects, probability
 from codata.holdings.parts import Parts, Piece, leaves, parts
@@ -306,24 +305,3 @@ def test_a_piece_of_too_many_blocks_is_not_walked(monkeypatch: pytest.MonkeyPatc
     root = store.put_file(sample(9_000_000))
     with pytest.raises(LimitExceeded):
         leaves(store, root)
-
-
-# -- whom to ask ---------------------------------------------------------------------------------------------
-
-
-def test_providers_are_those_named_else_those_of_the_settings(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text(
-        '[providers]\nurls = ["https://a.example", "https://a.example/"]\n[routing]\nurls = ["https://r.example"]\n'
-    )
-    with Home(tmp_path) as home:
-        assert known.providers(home, []) == ["https://a.example"]
-        assert known.providers(home, ["http://127.0.0.1:1/"]) == ["http://127.0.0.1:1"]
-        assert known.routers(home) == ["https://r.example"]
-        with pytest.raises(UsageError):
-            known.providers(home, ["ftp://a.example"])
-    (tmp_path / "config.toml").write_text("providers = 3\n")
-    with Home(tmp_path) as home, pytest.raises(UsageError):
-        known.providers(home, [])
-    (tmp_path / "config.toml").write_text("")
-    with Home(tmp_path) as home, pytest.raises(UsageError, match="no provider"):
-        known.providers(home, [])
