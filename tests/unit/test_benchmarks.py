@@ -24,6 +24,7 @@ TINY = {
     "folder": (["--files", "20", *ONCE], "codata cid"),
     "memory": (["--size", "64KiB", "--times", "2"], "run with dedup.exact"),
     "piece": (["--size", "1MiB", *ONCE], "openssl dgst -sha256"),
+    "placement": (["--shards", "2000", "--providers", "20", "--dask", "30"], "the least possible"),
     "rerun": (["--size", "64KiB", *ONCE], "1% in a new file"),
     "run": (["--size", "64KiB", *ONCE, "--workers", "1"], "provenance: records"),
     "startup": ([*ONCE], "codata --help"),
