@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,10 +15,9 @@ from codata.execute.cluster import Cluster
 from codata.home import Home
 from codata.verify.structure import check_structure
 from tests.dask_cluster import certificate, cluster, tls_options
+from tests.processes import ended, killed_after, start
 from tests.runs import make_run, text_rows
 from tests.servers import free_port
-
-BIN = Path(sys.executable).parent
 
 JOB = "codata: job/1\nsteps:\n  - text.normalize: {column: text}\n  - sort: {by: [text]}\n"
 
@@ -37,26 +29,6 @@ def prepared(tmp_path: Path, small_shards: None, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "job.yaml").write_text(JOB)
     monkeypatch.undo()  # processes cut at the real sizes
     return tmp_path, made.dataset
-
-
-def start(home: Path, *arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """The installed command, in a process group of its own."""
-    return subprocess.Popen(
-        [BIN / "codata", *map(str, arguments), "--home", str(home), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, **environment},
-    )
-
-
-def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What it printed; it must have ended well."""
-    out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, out + err
-    value: dict[str, Any] = json.loads(out)
-    return value
 
 
 def test_nothing_around_it_shows_in_the_output(prepared: tuple[Path, str]) -> None:
@@ -81,24 +53,12 @@ def test_a_killed_run_goes_on_where_it_was(prepared: tuple[Path, str]) -> None:
     folder, dataset = prepared
     home, job = folder / "home", folder / "job.yaml"
     process = start(home, "run", job, dataset, "--workers", 1)
-    before = _receipts(home)
-    deadline = time.monotonic() + 60
-    while _receipts(home) < before + 3 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.005)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    kept = _receipts(home) - before
+    kept = killed_after(process, home, 3)
     assert kept >= 3
     done = ended(start(home, "run", job, dataset, "--workers", 1))
     assert done["executed"] + done["reused"] == done["tasks"]
     assert done["reused"] >= 3
     assert _tasks_whose_seals_hold(home, done["run"]) == done["tasks"]
-
-
-def _receipts(home: Path) -> int:
-    with Home(home) as opened:
-        (count,) = opened._db.execute("SELECT count(*) FROM receipts").fetchone()
-    return int(count)
 
 
 def _tasks_whose_seals_hold(home: Path, run: str) -> int:
