@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,11 +16,23 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cid_store.block import Block
 from cid_store.car import write_car
 from cid_store.cid import CID
+from cid_store.codecs import dag_cbor
 from cid_store.stores.memory import MemoryStore
 from codata.identity import Identity
+from codata.provider.settings import Settings
+from codata.records.receipt import Receipt
 from codata.signing import sign
+from tests.unit.gateway_serving import Running, serving
 
 CAR_TYPE = "application/vnd.ipld.car"
+
+
+@contextmanager
+def providing(folder: Path, **table: Any) -> Iterator[Running]:
+    """A provider in this process, with this table `[provider.tasks]`."""
+    tasks = {"keep_free": 1, "workers": 1, **table}
+    with serving(folder, Settings.load({"provider": {"tasks": tasks}}, {"listen": "127.0.0.1:0"})) as running:
+        yield running
 
 
 def somebody(number: int = 1) -> Identity:
@@ -63,6 +77,23 @@ class Asker:
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
+
+    def record(self, *tasks: Block) -> list[CID]:
+        """Push records of tasks; their CIDs."""
+        assert self.push(tasks).status_code == 200
+        return [task.cid for task in tasks]
+
+    def done(self, task: Block) -> dict[str, Any]:
+        """Push a task, submit it, and wait for its end."""
+        (cid,) = self.record(task)
+        assert self.submit([cid])[cid]["state"] != "refused"
+        return self.wait(cid)
+
+    def said(self, told: dict[str, Any]) -> Any:
+        """What a task of `tests.hostile_ops` said."""
+        assert told["state"] == "done", told
+        receipt = Receipt.decode(self.get(told["receipt"]))
+        return dag_cbor.decode(self.get(receipt.out["out"].cid))["said"]
 
     def get(self, cid: str) -> bytes:
         """A block through the gateway, proven."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from cid_store.block import Block
+from cid_store.stores.memory import MemoryStore
 from codata import ops
 from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.plan.stage import Planner
 
 _ENTRY = "[codata.steps]\ncodata_hostile = codata_hostile\n"
 
@@ -82,6 +83,18 @@ _DEEDS: dict[str, Callable[[str, int], str | None]] = {
 }
 
 
+NUMBERS = iter(range(10**9))
+"""So that no two tasks of this process are the same."""
+
+
+def doing(what: str, at: str = "", number: int | None = None, store: MemoryStore | None = None) -> Block:
+    """The record of a task that does something; its number is new unless it is given."""
+    store = store or MemoryStore()
+    params = Doing(what=what, at=at, number=next(NUMBERS) if number is None else number)
+    cid = Planner(store).task("test/do", 1, params).save(store)
+    return Block(cid, store.get(cid))
+
+
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
     """As a package on the path of processes that are started within; this process knows it already."""
@@ -90,7 +103,12 @@ def installed(folder: Path) -> Iterator[None]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: codata-hostile\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(_ENTRY)
     (folder / "codata_hostile.py").write_text(Path(__file__).read_text(encoding="utf-8"), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        ops.load()
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder)
+    ops.load()
+    try:
         yield
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before

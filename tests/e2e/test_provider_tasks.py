@@ -8,7 +8,6 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,13 @@ from codata import seals
 from codata.execute.context import StoreContext
 from codata.plan.rows import RowCall, RowsParams
 from codata.plan.stage import Planner
-from codata.provider.settings import Settings
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
 from codata.records.task import Task
 from codata.signing import digest, sign
-from tests.asking import CAR_TYPE, Asker, blocks_of, car_of, somebody
-from tests.hostile_ops import Doing, installed
-from tests.unit.gateway_serving import Running, serving
+from tests.asking import CAR_TYPE, Asker, blocks_of, car_of, providing, somebody
+from tests.hostile_ops import NUMBERS, Doing, doing, installed
+from tests.unit.gateway_serving import Running
 
 FRIEND, STRANGER = somebody(1), somebody(2)
 
@@ -41,14 +39,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Operations that misbehave, installed where processes look."""
     with installed(tmp_path_factory.mktemp("hostile") / "path"):
         yield
-
-
-@contextmanager
-def providing(folder: Path, **table: Any) -> Iterator[Running]:
-    """A provider in this process with this table `[provider.tasks]`."""
-    tasks = {"keep_free": 1, "workers": 1, **table}
-    with serving(folder, Settings.load({"provider": {"tasks": tasks}}, {"listen": "127.0.0.1:0"})) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -71,20 +61,9 @@ def stranger(provider: Running) -> Asker:
     return Asker(provider.url, STRANGER, provider.client)
 
 
-_numbers = iter(range(10**9))
-
-
-def doing(what: str, at: str = "", number: int | None = None, store: MemoryStore | None = None) -> Block:
-    """A task that does something; its number is new unless it is given."""
-    store = store or MemoryStore()
-    params = Doing(what=what, at=at, number=next(_numbers) if number is None else number)
-    cid = Planner(store).task("test/do", 1, params).save(store)
-    return Block(cid, store.get(cid))
-
-
 def rows_task(store: MemoryStore, *calls: RowCall) -> tuple[CID, CID]:
     """A task over a table of its own, and the table."""
-    table = pa.table({"text": [f"  {next(_numbers)} caf\u0065\u0301", None]})
+    table = pa.table({"text": [f"  {next(NUMBERS)} caf\u0065\u0301", None]})
     data = StoreContext(store).put_table(table).cid
     task = Planner(store).task("rows", 1, RowsParams(steps=list(calls)), data=[data])
     return task.save(store), data
@@ -95,26 +74,6 @@ NORMALIZE = RowCall(
     version=1,
     params={"column": "text", "unicode": "NFC", "newlines": True, "strip": True},
 )
-
-
-def pushed(asker: Asker, *tasks: Block) -> list[CID]:
-    """Push records of tasks."""
-    assert asker.push(tasks).status_code == 200
-    return [task.cid for task in tasks]
-
-
-def done(asker: Asker, task: Block) -> dict[str, Any]:
-    """Push a task, submit it, and wait for its end."""
-    (cid,) = pushed(asker, task)
-    assert asker.submit([cid])[cid]["state"] != "refused"
-    return asker.wait(cid)
-
-
-def said(asker: Asker, told: dict[str, Any]) -> Any:
-    """What a task of `doing` said."""
-    assert told["state"] == "done", told
-    receipt = Receipt.decode(asker.get(told["receipt"]))
-    return dag_cbor.decode(asker.get(receipt.out["out"].cid))["said"]
 
 
 # -- the way of a task -----------------------------------------------------------------------------------
@@ -153,7 +112,7 @@ def test_a_task_is_performed_sealed_and_fetched(provider: Running, friend: Asker
 
 def test_the_same_task_again_is_answered_at_once(friend: Asker) -> None:
     task = doing("nothing")
-    first = done(friend, task)
+    first = friend.done(task)
     assert friend.submit([task.cid])[task.cid] == first
     assert friend.send("DELETE", f"/tasks/{task.cid}").json() == first
     assert friend.error(friend.send("GET", f"/tasks/{task.cid}"), 404)["kind"] == "UnknownTask"
@@ -163,7 +122,7 @@ def test_the_same_task_again_is_answered_at_once(friend: Asker) -> None:
 
 def test_results_that_are_gone_are_made_again(provider: Running, friend: Asker) -> None:
     task = doing("nothing")
-    first = done(friend, task)
+    first = friend.done(task)
     receipt = Receipt.decode(friend.get(first["receipt"]))
     provider.home.store.delete([receipt.out["out"].cid])
     assert friend.submit([task.cid])[task.cid]["state"] in ("queued", "running")
@@ -196,8 +155,8 @@ def _events(asker: Asker, tasks: Sequence[CID]) -> list[dict[str, Any]]:
 
 def test_events_follow_tasks_to_their_ends(friend: Asker) -> None:
     good, bad, known = doing("nothing"), doing("raise", "on purpose"), doing("nothing")
-    done(friend, known)
-    pushed(friend, good, bad)
+    friend.done(known)
+    friend.record(good, bad)
     friend.submit([good.cid, bad.cid])
     nobodys = doing("nothing").cid
     events = _events(friend, [good.cid, bad.cid, known.cid, nobodys])
@@ -211,11 +170,11 @@ def test_events_follow_tasks_to_their_ends(friend: Asker) -> None:
 
 def test_long_input_lists_come_as_pages(friend: Asker) -> None:
     store = MemoryStore()
-    params = Doing(what="nothing", number=next(_numbers))
+    params = Doing(what="nothing", number=next(NUMBERS))
     cids = [store.put(n.to_bytes(4, "big")) for n in range(1500)]
     task = Planner(store).task("test/do", 1, params, data=cids).save(store)
     assert isinstance(Task.load(store, task).inputs["data"], CID)
-    pushed(friend, Block(task, store.get(task)))
+    friend.record(Block(task, store.get(task)))
     refused = friend.submit([task])[task]
     assert refused["error"]["kind"] == "MissingInput"
     assert "page" in refused["error"]["message"]
@@ -225,7 +184,7 @@ def test_long_input_lists_come_as_pages(friend: Asker) -> None:
 
 
 def test_a_hundred_clients_at_once(provider: Running, friend: Asker) -> None:
-    tasks = pushed(friend, *(doing("nothing") for _ in range(100)))
+    tasks = friend.record(*(doing("nothing") for _ in range(100)))
     ends: list[dict[str, Any]] = []
 
     def ask(task: CID) -> None:
@@ -386,7 +345,7 @@ def test_tasks_that_can_not_be_performed_are_refused_before_anything_is_read(
     friend: Asker, kind: str
 ) -> None:
     blocks = [Block.of(dag_cbor.encode(value), DAG_CBOR) for value in _wrong_records()[kind]]
-    told = friend.submit(pushed(friend, *blocks))
+    told = friend.submit(friend.record(*blocks))
     assert [told[block.cid]["error"]["kind"] for block in blocks] == [kind] * len(blocks)
     assert all(told[block.cid]["error"]["next"] for block in blocks)
 
@@ -463,23 +422,23 @@ def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
 def test_a_task_that_goes_too_far_fails_alone(
     friend: Asker, what: str, at: str, number: int, says: str
 ) -> None:
-    told = done(friend, doing(what, at, number))
+    told = friend.done(doing(what, at, number))
     assert told["state"] == "failed"
     assert says in told["error"]["message"]
     assert told["error"]["kind"] in ("OutOfResources", "TaskFailed")
-    assert said(friend, done(friend, doing("nothing"))) == "done"
+    assert friend.said(friend.done(doing("nothing"))) == "done"
 
 
 def test_a_task_that_takes_too_long_is_ended(tmp_path: Path, hostile: None) -> None:
     with providing(tmp_path / "home", allow=[{"did": FRIEND.did, "seconds": 1}]) as running:
         asker = Asker(running.url, FRIEND, running.client)
-        told = done(asker, doing("spin"))
+        told = asker.done(doing("spin"))
         assert told["state"] == "failed"
         assert "took more than 1 seconds" in told["error"]["message"]
 
 
 def test_what_a_task_prints_is_no_answer(friend: Asker) -> None:
-    assert said(friend, done(friend, doing("print"))) == "done"
+    assert friend.said(friend.done(doing("print"))) == "done"
 
 
 def test_a_task_sees_neither_the_key_nor_the_network(provider: Running, friend: Asker) -> None:
@@ -487,11 +446,11 @@ def test_a_task_sees_neither_the_key_nor_the_network(provider: Running, friend: 
     if sandbox == "limits":
         pytest.skip("neither bubblewrap nor unshare works on this machine")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        told = done(friend, doing("connect", number=listener.getsockname()[1]))
+        told = friend.done(doing("connect", number=listener.getsockname()[1]))
     assert told["state"] == "failed"
     if sandbox == "unshare":
         pytest.skip("bubblewrap does not work on this machine: files are seen")
-    told = done(friend, doing("read", str(provider.home.path / "identity.pem")))
+    told = friend.done(doing("read", str(provider.home.path / "identity.pem")))
     assert "No such file" in told["error"]["message"]
 
 
@@ -507,7 +466,7 @@ def test_each_sandbox_performs(tmp_path: Path, hostile: None, sandbox: str) -> N
     with providing(tmp_path / "home", sandbox=sandbox) as running:
         asker = Asker(running.url, running.home.identity, running.client)
         assert asker.send("GET", "/offer").json()["sandbox"] == sandbox
-        assert said(asker, done(asker, doing("nothing"))) == "done"
+        assert asker.said(asker.done(doing("nothing"))) == "done"
 
 
 # -- cancelling ------------------------------------------------------------------------------------------
@@ -523,13 +482,13 @@ def test_cancelling_ends_what_runs_and_drops_what_waits(tmp_path: Path, hostile:
     with providing(tmp_path / "home") as running:
         asker = Asker(running.url, running.home.identity, running.client)
         first, second, third = doing("spin"), doing("spin"), doing("nothing")
-        pushed(asker, first, second, third)
+        asker.record(first, second, third)
         asker.submit([first.cid, second.cid, third.cid])
         _running(asker, first.cid)
         for task in (second.cid, first.cid):
             assert asker.send("DELETE", f"/tasks/{task}").json()["state"] == "cancelled"
             assert asker.send("GET", f"/tasks/{task}").status_code == 404
-        assert said(asker, asker.wait(third.cid)) == "done"
+        assert asker.said(asker.wait(third.cid)) == "done"
 
 
 def test_one_can_not_cancel_what_another_wants(tmp_path: Path, hostile: None) -> None:
@@ -539,7 +498,7 @@ def test_one_can_not_cancel_what_another_wants(tmp_path: Path, hostile: None) ->
     with providing(tmp_path / "home", allow=rules, sandbox="limits") as running:
         one, two = (Asker(running.url, who, running.client) for who in (FRIEND, STRANGER))
         task = doing("wait", str(held))
-        pushed(one, task)
+        one.record(task)
         one.submit([task.cid])
         assert two.error(two.send("DELETE", f"/tasks/{task.cid}"), 404)["kind"] == "UnknownTask"
         two.submit([task.cid])
@@ -552,7 +511,7 @@ def test_one_can_not_cancel_what_another_wants(tmp_path: Path, hostile: None) ->
 def test_no_more_tasks_wait_than_the_rule_allows(tmp_path: Path, hostile: None) -> None:
     with providing(tmp_path / "home", allow=[{"did": FRIEND.did, "tasks": 2}]) as running:
         asker = Asker(running.url, FRIEND, running.client)
-        tasks = pushed(asker, *(doing("spin") for _ in range(3)))
+        tasks = asker.record(*(doing("spin") for _ in range(3)))
         told = asker.submit(tasks)
         assert [told[task]["state"] == "refused" for task in tasks] == [False, False, True]
         assert told[tasks[2]]["error"]["kind"] == "TooManyTasks"

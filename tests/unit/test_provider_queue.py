@@ -37,12 +37,19 @@ def states(queue: Queue, *tasks: CID) -> list[str | None]:
     return [entries[task].state if task in entries else None for task in tasks]
 
 
+def test_tasks_are_counted_by_who_wants_them_and_state(queue: Queue) -> None:
+    queue.submit("one", accepted(A, B), [], 100)
+    queue.submit("two", accepted(B), [], 100)
+    queue.end([(B, "done", {})], 100)
+    assert queue.by_client() == {"one": {"queued": 1, "done": 1}, "two": {"done": 1}}
+
+
 def test_what_was_taken_is_there_after_a_restart_in_the_order_in_which_it_came(
     queue: Queue, tmp_path: Path
 ) -> None:
     assert queue.submit("one", accepted(B, A), ["https://a.example/"], 100) == [B, A]
     queue.submit("one", accepted(C), [], 100)
-    queue.end([(A, "done", {"receipt": "x"})])
+    queue.end([(A, "done", {"receipt": "x"})], 100)
     again = Queue(tmp_path / "q.sqlite")
     try:
         waiting = again.queued()
@@ -58,7 +65,7 @@ def test_a_task_is_queued_once_whoever_wants_it(queue: Queue) -> None:
     assert queue.submit("two", accepted(A), [], 100) == []
     assert queue.who(A) == ["one", "two"]
     assert (queue.waiting("one"), queue.waiting("two"), queue.waiting("three")) == (1, 1, 0)
-    queue.end([(A, "done", {})])
+    queue.end([(A, "done", {})], 100)
     assert queue.submit("three", accepted(A), [], 100) == []
     assert states(queue, A) == ["done"]
 
@@ -66,15 +73,15 @@ def test_a_task_is_queued_once_whoever_wants_it(queue: Queue) -> None:
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
 def test_what_failed_or_was_cancelled_is_queued_again(queue: Queue, end: str) -> None:
     queue.submit("one", accepted(A), [], 100)
-    queue.end([(A, end, {"error": {}})])  # type: ignore[list-item]
+    queue.end([(A, end, {"error": {}})], 100)
     assert queue.submit("one", accepted(A), [], 100) == [A]
     assert queue.entries([A])[A].answer == {}
 
 
 def test_an_end_comes_once(queue: Queue) -> None:
     queue.submit("one", accepted(A), [], 100)
-    queue.end([(A, "cancelled", {})])
-    queue.end([(A, "done", {}), (B, "done", {})])
+    queue.end([(A, "cancelled", {})], 100)
+    queue.end([(A, "done", {}), (B, "done", {})], 100)
     assert states(queue, A, B) == ["cancelled", None]
 
 
@@ -90,8 +97,8 @@ def test_each_did_sees_its_own(queue: Queue) -> None:
 
 def test_results_are_forgotten_when_nobody_wants_them_but_never_what_waits(queue: Queue) -> None:
     queue.submit("one", accepted(A, B, C), [], 100)
-    queue.end([(A, "done", {}), (B, "done", {})])
-    queue.want("two", B, 200)
+    queue.end([(A, "done", {}), (B, "done", {})], 100)
+    queue.submit("two", accepted(B), [], 200)
     queue.count("one", A, 7)
     assert (queue.bytes("one"), queue.bytes("two")) == (7, 0)
     assert queue.forget(99) == []
@@ -104,7 +111,7 @@ def test_results_are_forgotten_when_nobody_wants_them_but_never_what_waits(queue
 
 def test_results_that_are_gone_are_made_again(queue: Queue) -> None:
     queue.submit("one", accepted(A), [], 100)
-    queue.end([(A, "done", {"receipt": "x"})])
+    queue.end([(A, "done", {"receipt": "x"})], 100)
     queue.lost(A)
     assert queue.queued() == []
     assert queue.submit("one", accepted(A), [], 100) == [A]
@@ -115,6 +122,14 @@ def test_what_was_done_before_is_told_as_done(queue: Queue) -> None:
     queue.done_before("one", A, {"receipt": "x"}, 100)
     assert queue.of("one", [A])[A].answer == {"receipt": "x"}
     assert states(queue, A) == ["done"]
+
+
+def test_results_are_kept_from_when_they_are_there(queue: Queue) -> None:
+    queue.submit("one", accepted(A, B), [], 100)
+    queue.end([(A, "done", {})], 150)
+    queue.end([(B, "failed", {})], 50)
+    assert queue.forget(149) == [("one", B)]
+    assert queue.forget(150) == [("one", A)]
 
 
 def test_a_nonce_counts_once_also_after_a_restart(tmp_path: Path) -> None:

@@ -10,10 +10,14 @@ from __future__ import annotations
 import json
 import os
 import resource
+import threading
+import time
 from typing import Any, Final, TextIO
 
 NOFILE: Final = 1024
 """Files that a task may have open."""
+
+_LOOK_SECONDS: Final = 1.0
 
 _SLACK: Final = 60  # seconds of CPU beyond the wall time of all threads: the parent's clock comes first
 
@@ -22,6 +26,7 @@ def main() -> None:
     """Answer until there is nothing more to read."""
     requests, answers = _take_streams()
     setup = json.loads(requests.readline())
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     _set(resource.RLIMIT_CORE, 0)
     _set(resource.RLIMIT_NOFILE, NOFILE)
     # Imported under limits, and before the first task: what this takes is no task's cost.
@@ -56,6 +61,13 @@ def _take_streams() -> tuple[TextIO, TextIO]:
     os.dup2(2, 1)
     os.close(nothing)
     return requests, answers
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent is gone, however it went: during a task nothing is read that would tell."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 def _say(answers: TextIO, value: dict[str, Any]) -> None:

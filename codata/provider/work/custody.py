@@ -28,6 +28,8 @@ from codata.records.base import kind_of
 from codata.records.receipt import Receipt
 
 _OWNER: Final = "tasks"
+_GRACE: Final = 3600.0
+"""Seconds that results are kept beyond what is promised: they are let go when their task is forgotten."""
 
 
 class Custody:
@@ -171,9 +173,9 @@ class Custody:
         singles: list[tuple[CID, int]] = []
         for cid in dict.fromkeys(cids):
             (trees if cid.codec == DAG_PB else singles).append((cid, 0))
-        owner = _results_for(did, task)
-        self._home.kept.keep(owner, singles, until=self.until())
-        self._home.kept.keep(owner, trees, kind="recursive", until=self.until())
+        owner, until = _results_for(did, task), self.until() + _GRACE
+        self._home.kept.keep(owner, singles, until=until)
+        self._home.kept.keep(owner, trees, kind="recursive", until=until)
 
 
 def _pushed_by(did: str) -> str:

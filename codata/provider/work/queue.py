@@ -87,21 +87,18 @@ class Queue:
             )
             _want(db, did, task, until)
 
-    def want(self, did: str, task: CID, until: float) -> None:
-        """Write down that `did` wants a task that is known, until then at least."""
-        with self._lock, transaction(self._db) as db:
-            _want(db, did, task, until)
-
     def lost(self, task: CID) -> None:
         """Write down that what a task gave is not here any more: it is queued when it is submitted again."""
         with self._lock:
             self._db.execute("UPDATE work SET state = 'cancelled', answer = '{}' WHERE task = ?", (task,))
 
-    def end(self, ended: Iterable[tuple[CID, State, Mapping[str, Any]]]) -> None:
-        """Write down how queued tasks ended."""
+    def end(self, ended: Iterable[tuple[CID, State, Mapping[str, Any]]], until: float) -> None:
+        """Write down how queued tasks ended; who wants them is told of that until then at least."""
         rows = [(state, json.dumps(answer), task) for task, state, answer in ended]
         with self._lock, transaction(self._db) as db:
             db.executemany("UPDATE work SET state = ?, answer = ? WHERE task = ? AND state = 'queued'", rows)
+            longer = [(until, task) for _, _, task in rows]
+            db.executemany("UPDATE wanted SET until = max(until, ?) WHERE task = ?", longer)
 
     def count(self, did: str, task: CID, size: int) -> None:
         """Write down how many bytes a task's results keep for `did`."""

@@ -36,6 +36,9 @@ IDLE: Final = 5.0
 SWEEP: Final = 30.0
 """Seconds between two looks for what has expired."""
 
+COLLECT: Final = 600.0
+"""Seconds between two collections of garbage while tasks run."""
+
 Phase = Literal["fetching", "running"]
 
 
@@ -55,6 +58,7 @@ class Runner:
         self._phases: dict[CID, Phase] = {}
         self._children: dict[CID, Child] = {}
         self._cancelled: set[CID] = set()
+        self._awake: set[Child] = set()
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
         self._sealer = Sealer(custody, queue, settings.price, self._ended)
@@ -140,14 +144,17 @@ class Runner:
                         return
                     if child is not None:
                         child.rest()
+                        self._awake.discard(child)
                     entry = self._take("running", None)
                     if entry is None:
                         return
                 child = child or Child(self._setup())
+                self._awake.add(child)
                 self._one(entry, child)
         finally:
             if child is not None:
                 child.stop()
+                self._awake.discard(child)
 
     def _one(self, entry: Entry, child: Child) -> None:
         with self._change:
@@ -208,12 +215,16 @@ class Runner:
             self._changes.publish([entry.task])
 
     def _sweep(self) -> None:
+        due, not_before = False, 0.0
         while not self._over.wait(SWEEP):
             try:
-                ended = self._queue.forget(time.time())
-                self._custody.sweep(ended, free=self._settings.collect)
-            except CidStoreError as e:
-                _log.error("failed", extra={"fields": {"kind": e.kind, "message": e.message}})
+                due |= self._custody.sweep(self._queue.forget(time.time())) and self._settings.collect
+                # Processes protect what they put since they last rested: what they hold is left for later.
+                quiet = not self._awake
+                if due and (quiet or time.monotonic() >= not_before) and self._custody.collect():
+                    due, not_before = not quiet, time.monotonic() + COLLECT
+            except Exception:  # noqa: BLE001 - whatever it is, the next look may go well
+                _log.exception("a fault", extra={"fields": {"doing": "letting go of what has expired"}})
 
     def _take(self, phase: Phase, seconds: float | None) -> Entry | None:
         """The next task to do this for; None at the end, or when none has come for so many seconds."""
@@ -230,7 +241,7 @@ class Runner:
     # -- ends ------------------------------------------------------------------------------------------------
 
     def _end(self, task: CID, state: State, answer: dict[str, Any]) -> None:
-        self._queue.end([(task, state, answer)])
+        self._queue.end([(task, state, answer)], self._custody.until())
         self._ended(task, state, answer)
 
     def _ended(self, task: CID, state: State, answer: dict[str, Any]) -> None:

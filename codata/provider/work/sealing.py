@@ -99,6 +99,6 @@ class Sealer(threading.Thread):
         self._end([(task, "failed", to_value(error)) for task in tasks])
 
     def _end(self, ended: list[tuple[CID, State, dict[str, Any]]]) -> None:
-        self._queue.end(ended)
+        self._queue.end(ended, self._custody.until())
         for one in ended:
             self._ended(*one)

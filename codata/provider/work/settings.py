@@ -94,7 +94,7 @@ class TaskSettings:
     bandwidth: int = 0
     """Bytes a second that the offer names; 0: none is named."""
     expires_after: int = 7 * 24 * 3600
-    """Seconds that what was pushed or made is kept after it was last asked for."""
+    """Seconds that things are kept: what was pushed, and what a task gave, since it was last submitted."""
     keep_free: int = _GIB
     """Bytes of disk below which nothing more is taken."""
     collect: bool = False
