@@ -96,6 +96,7 @@ def beside_dask(tasks: int) -> None:
 
 def dask_places(tasks: int) -> list[int]:
     """On which of three workers a stock scheduler runs each of so many tasks that take as long."""
+    import dask
     from distributed import Client, LocalCluster, get_worker
 
     def at(number: int) -> str:
@@ -104,9 +105,8 @@ def dask_places(tasks: int) -> list[int]:
 
     with (
         workplace(None) as folder,
-        LocalCluster(
-            3, threads_per_worker=1, processes=False, dashboard_address=None, local_directory=str(folder)
-        ) as cluster,
+        dask.config.set({"temporary-directory": str(folder)}),
+        LocalCluster(3, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         Client(cluster) as client,
     ):
         found = client.gather(client.map(at, range(tasks), pure=False))

@@ -11,7 +11,7 @@ import numpy as np
 from cid_store.cid import CID
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
-from codata.placement import HeldBits, Place, Placement, Preference, Problem, place
+from codata.placement import Place, Placement, Preference, Problem, place
 from codata.placement.place import NOWHERE
 from codata.remote.pool import Member, Pool
 
@@ -66,7 +66,7 @@ def assign(
         inputs=np.array([i for r in reads for i in r], np.int64),
         seconds=np.array(work, np.float64),
         traffic=np.array([rates.traffic(step, read) for step, read in total], np.float64),
-        held=_held(pool, members, inputs),
+        held=pool.table(inputs, members),
         kinds=kinds,
         allowed=allowed,
         prefer=wish.prefer,
@@ -98,16 +98,6 @@ def _places(members: Sequence[Member], work: Sequence[float]) -> list[Place]:
         )
         for m in members
     ]
-
-
-def _held(pool: Pool, members: Sequence[Member], inputs: Sequence[CID]) -> HeldBits:
-    table = HeldBits(len(inputs), len(members))
-    at = {m.number: p for p, m in enumerate(members)}
-    for i, cid in enumerate(inputs):
-        for member in pool.holders(cid):
-            if member.number in at:
-                table.add(np.array([i]), at[member.number])
-    return table
 
 
 def _kinds(

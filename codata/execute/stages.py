@@ -11,7 +11,7 @@ from typing import Final
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound, CidStoreError
 from codata import seals
-from codata.errors import TaskFailed
+from codata.errors import FalseClaim, TaskFailed
 from codata.execute.derive import Maker, derive
 from codata.execute.errors import Distrusted, InputsGone
 from codata.execute.executors import Executor
@@ -80,6 +80,13 @@ class Driver:
             except StopIteration as end:
                 driven.outputs = dict(end.value)
                 return driven
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as e:
+                if not self._done:
+                    raise  # all receipts are this home's own: that is a fault here
+                raise FalseClaim(
+                    f"receipts of others make no plan: {type(e).__name__}: {e}",
+                    next_step="run it again with --audit 100%, or without these executors",
+                ) from e
             send = self._stage(stage, driven)
 
     def _stage(self, stage: Stage, driven: Driven) -> list[Receipt]:

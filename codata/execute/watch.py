@@ -264,7 +264,7 @@ class Watch:
         if event.lacking:
             # It was said to hold an input, or to be able to fetch it: from now on inputs are pushed to it.
             member.pulls = False
-            self._pool.renew_about(member, run.need.inputs)
+            self._pool.ask_again(run.need.inputs)
             run.retries += 1
         if not event.lacking or run.retries > _TRIES:
             run.failures += not isinstance(event.error, ProviderRefused)

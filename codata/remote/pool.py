@@ -16,6 +16,8 @@ import numpy as np
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.identity import Identity
+from codata.placement import HeldBits
+from codata.placement.problem import Array
 from codata.records.receipt import Cost
 from codata.remote.client import Client
 from codata.remote.errors import (
@@ -30,6 +32,7 @@ from codata.remote.offer import Offer
 MAX_PROVIDERS: Final = 1000
 _AGAIN: Final = 30.0  # seconds after which a provider that was gone is asked again
 _THREADS: Final = 32
+_ROWS: Final = 1 << 12  # CIDs whose holders are unpacked at once
 
 
 @dataclass
@@ -133,8 +136,8 @@ class Pool:
         self.members = [Member(i, Client(url, me, silence=silence), tell) for i, url in enumerate(unique)]
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="providers")
         self._held: dict[CID, int] = {}
-        """Bits by member number: who said to hold it, or made it."""
-        self._asked: dict[CID, int] = {}
+        """Who said to hold it, or made it: member n is bit n, from the lowest."""
+        self._asked: set[CID] = set()
         self._lock = Lock()
 
     def close(self) -> None:
@@ -176,25 +179,31 @@ class Pool:
     # -- who holds what --------------------------------------------------------------------------------------
 
     def locate(self, cids: Iterable[CID]) -> None:
-        """Learn who holds these; each member is asked about a CID once until `renew`."""
-        wanted = list(dict.fromkeys(cids))
+        """Learn who holds these; each CID is asked for once until `renew`."""
+        new = [cid for cid in dict.fromkeys(cids) if cid not in self._asked]
+        serving = [m for m in self.members if m.serves]
+        if not new or not serving:
+            return
 
-        def ask(member: Member) -> None:
-            bit = 1 << member.number
-            new = [cid for cid in wanted if not self._asked.get(cid, 0) & bit]
-            if not new:
-                return
+        def ask(member: Member) -> Array:
             try:
-                flags = np.unpackbits(member.client.have(new), count=len(new)).astype(bool)
+                return member.client.have(new)
             except CidStoreError as e:
                 member.fault(e)
-                return
-            with self._lock:
-                for cid, here in zip(new, flags.tolist(), strict=True):
-                    self._asked[cid] = self._asked.get(cid, 0) | bit
-                    self._held[cid] = self._held.get(cid, 0) | bit if here else self._held.get(cid, 0) & ~bit
+                return np.zeros(-(-len(new) // 8), np.uint8)
 
-        list(self._threads.map(ask, [m for m in self.members if m.serves]))
+        table = HeldBits.turned(list(self._threads.map(ask, serving)), len(new))
+        width = -(-len(self.members) // 8)
+        at = np.array([m.number for m in serving])
+        for start in range(0, len(new), _ROWS):
+            batch = new[start : start + _ROWS]
+            flags = np.zeros((len(batch), len(self.members)), np.uint8)
+            flags[:, at] = table.rows(np.arange(start, start + len(batch)))
+            rows = np.packbits(flags, axis=1, bitorder="little").tobytes()
+            with self._lock:
+                for i, cid in enumerate(batch):
+                    self._held[cid] = int.from_bytes(rows[i * width : (i + 1) * width], "little")
+        self._asked.update(new)
 
     def note(self, cid: CID, member: Member, holds: bool = True) -> None:
         """Learn by other ways that a member holds a CID, or does not."""
@@ -202,14 +211,35 @@ class Pool:
         with self._lock:
             now = self._held.get(cid, 0)
             self._held[cid] = now | bit if holds else now & ~bit
-            self._asked[cid] = self._asked.get(cid, 0) | bit
 
-    def renew_about(self, member: Member, cids: Iterable[CID]) -> None:
-        """Forget what is believed of a member and these CIDs: it is asked again."""
-        bit = 1 << member.number
-        with self._lock:
-            for cid in cids:
-                self._asked[cid] = self._asked.get(cid, 0) & ~bit
+    def ask_again(self, cids: Iterable[CID]) -> None:
+        """Forget that these were asked for."""
+        self._asked.difference_update(cids)
+
+    def holders(self, cid: CID) -> list[Member]:
+        """The members that are known to hold a CID and would give it."""
+        found: list[Member] = []
+        bits = self._held.get(cid, 0)
+        while bits:
+            member = self.members[(bits & -bits).bit_length() - 1]
+            bits &= bits - 1
+            if member.serves:
+                found.append(member)
+        return found
+
+    def table(self, cids: Sequence[CID], members: Sequence[Member]) -> HeldBits:
+        """Who of `members` is known to hold which of `cids`."""
+        width = -(-len(self.members) // 8)
+        table = HeldBits(len(cids), len(members))
+        at = np.array([m.number for m in members], np.int64)
+        for start in range(0, len(cids), _ROWS):
+            batch = cids[start : start + _ROWS]
+            rows = b"".join(self._held.get(cid, 0).to_bytes(width, "little") for cid in batch)
+            flags = np.unpackbits(
+                np.frombuffer(rows, np.uint8).reshape(len(batch), width), axis=1, bitorder="little"
+            )
+            table.bits[start : start + len(batch)] = np.packbits(flags[:, at], axis=1)
+        return table
 
     def dismiss(self, member: Member, task: CID) -> None:
         """Tell a member, whenever it listens, that a task is not waited for any more."""
@@ -219,8 +249,3 @@ class Pool:
                 member.client.cancel(task)
 
         self._threads.submit(cancel)
-
-    def holders(self, cid: CID) -> list[Member]:
-        """The members that are known to hold a CID and would give it."""
-        bits = self._held.get(cid, 0)
-        return [m for m in self.members if bits >> m.number & 1 and m.serves]
