@@ -26,6 +26,7 @@ from codata.provider.errors import headers_of, refusal, status_of, to_value
 from codata.provider.gateway import Gateway
 from codata.provider.have import Have
 from codata.provider.metrics import Metrics
+from codata.provider.openapi import Document
 from codata.provider.page.overview import Clients
 from codata.provider.page.serve import Page
 from codata.provider.pins.errors import failure, is_pins
@@ -67,6 +68,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         Route("/have", have.answer, methods=["POST"], middleware=[bounded(questions)]),
         Route("/health", health),
         Route("/metrics", metrics.answer),
+        Route("/openapi.json", Document(installed).answer),
     ]
     pins = Pins(home, settings.pins, delegates(routing.peer), settings.client_patience)
     routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])

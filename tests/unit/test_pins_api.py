@@ -39,5 +39,5 @@ def test_answers_are_those_that_the_file_promises(
     assert not any(status >= 500 for status in statuses)
     if operation in ("addPin", "getPins"):
         assert statuses & {200, 202}
-    unasked = hold_to(published, operation, running.url, {}, cids=held)
+    unasked = hold_to(published, operation, running.url, cids=held)
     assert unasked == {401}
