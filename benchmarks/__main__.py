@@ -7,7 +7,18 @@ from importlib import import_module
 from pathlib import Path
 
 # Not measurements: what the others share.
-SHARED = {"__init__", "__main__", "corpus", "datatrove_peer", "inputs", "jobs", "pairs", "peers"}
+SHARED = {
+    "__init__",
+    "__main__",
+    "corpus",
+    "datatrove_peer",
+    "inputs",
+    "jobs",
+    "pairs",
+    "peers",
+    "servers",
+    "spread",
+}
 
 
 def names() -> list[str]:

@@ -1,23 +1,20 @@
-"""The gateway against servers of plain files, by turns: one CAR of a whole file, and its blocks one by one.
+"""The gateway against Kubo's and servers of plain files, by turns: a CAR of a whole file, then its blocks.
 
 python -m benchmarks gateway [--size 256MiB] [--rounds 5] [--have 100000]
 
-The others (Python's http.server, nginx where it is at hand) send the same bytes unchecked; the gateway proves
-each block before it leaves. Then `/have`: a manifest's shards, and as many lines of text; the memory is the
-server's peak.
+Python's http.server and nginx (where it is at hand) send the same bytes unchecked; Kubo (where it is) has the
+same blocks; ours proves each block before it leaves. Then `/have`: a manifest's shards, and as many lines of
+text; the memory is the server's peak.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -28,13 +25,14 @@ from benchmarks.pairs import (
     MIB,
     Contender,
     alternate,
-    codata_command,
     command,
     options,
     ratio,
     table,
     workplace,
 )
+from benchmarks.servers import files, kubo, kubo_program, nginx, nginx_program, peak, provider
+from cid_store.car import write_car
 from cid_store.cid import CID, RAW
 from cid_store.walk import walk
 from codata.home import Home
@@ -42,63 +40,19 @@ from codata.records.manifest import Manifest, ShardRef
 
 PARALLEL = 16
 
-NGINX = """
-user root; daemon off; pid {folder}/nginx.pid; error_log stderr; worker_processes 2;
-events {{ worker_connections 256; }}
-http {{
-  access_log off; sendfile on; client_body_temp_path {folder}; proxy_temp_path {folder};
-  fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
-}}
-"""
 
-
-@contextmanager
-def process(arguments: Sequence[str | Path], port: int) -> Iterator[int]:
-    """A server while it runs: its process id."""
-    with subprocess.Popen(
-        [str(a) for a in arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as running:
-        try:
-            for _ in range(400):
-                if socket.socket().connect_ex(("127.0.0.1", port)) == 0:
-                    break
-                time.sleep(0.05)
-            yield running.pid
-        finally:
-            running.terminate()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def servers(stack: ExitStack, folder: Path, home: Path) -> tuple[dict[str, str], int]:
+def servers(stack: ExitStack, public: Path, home: Path, car: Path) -> tuple[dict[str, str], int]:
     """URL by name of all that are at hand, and the process id of ours."""
-    port = free_port()
-    ours = codata_command("provider", "serve", "--listen", f"127.0.0.1:{port}", home=home)
-    urls, pid = {"codata": f"http://127.0.0.1:{port}"}, stack.enter_context(process(ours, port))
-    port = free_port()
-    plain = [
-        sys.executable,
-        "-m",
-        "http.server",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--directory",
-        str(folder),
-    ]
-    stack.enter_context(process(plain, port))
-    urls["http.server"] = f"http://127.0.0.1:{port}"
-    if nginx := shutil.which("nginx"):
-        port = free_port()
-        config = folder / "nginx.conf"
-        config.write_text(NGINX.format(folder=folder, port=port, root=folder))
-        stack.enter_context(process([nginx, "-c", config, "-e", "stderr"], port))
-        urls["nginx"] = f"http://127.0.0.1:{port}"
+    ours, pid = stack.enter_context(provider(home))
+    urls = {"codata": ours, "http.server": stack.enter_context(files(public))}
+    if nginx_program():
+        urls["nginx"] = stack.enter_context(nginx(public))
+    else:
+        print("nginx is not at hand", file=sys.stderr)
+    if kubo_program():
+        urls["kubo"] = stack.enter_context(kubo(public.parent / "ipfs", car))
+    else:
+        print("Kubo is not at hand", file=sys.stderr)
     return urls, pid
 
 
@@ -140,14 +94,6 @@ def have(home: Path, url: str, pid: int, count: int) -> None:
     table(("have by", "CIDs", "bytes sent", "bytes back", "wall s", "peak MiB"), rows)
 
 
-def peak(pid: int) -> str:
-    """The most memory that a process has had, where the system tells."""
-    status = Path(f"/proc/{pid}/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    found = next((line.split()[1] for line in lines if line.startswith("VmHWM")), None)
-    return f"{int(found) / 1024:.0f}" if found else ""
-
-
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = options(__doc__, size="256MiB", rounds=5)
@@ -162,17 +108,20 @@ def main(arguments: Sequence[str]) -> None:
             blocks = list(walk(opened.store, [root]))
             for block in blocks:
                 (public / "blocks" / block.cid).write_bytes(block.data)
-        urls, pid = servers(stack, public, home)
+        with (folder / "file.car").open("wb") as out:
+            write_car(out, [root], blocks)
+        urls, pid = servers(stack, public, home, folder / "file.car")
         size = sum(len(block.data) for block in blocks)
         print(f"\nOne CAR of {args.size // MIB} MiB, against the file:\n")
         whole = {name: f"{url}/file" for name, url in urls.items()}
-        whole["codata"] = f"{urls['codata']}/ipfs/{root}?format=car"
+        ipfs = [name for name in urls if name in ("codata", "kubo")]
+        whole |= {name: f"{urls[name]}/ipfs/{root}?format=car" for name in ipfs}
         report(
             {n: fetch(folder, f"{n}-1", [u]) for n, u in whole.items()}, args.rounds, args.warm, args.size, 1
         )
         print(f"\n{len(blocks)} blocks, {PARALLEL} at once:\n")
         single = {n: [f"{u}/blocks/{b.cid}" for b in blocks] for n, u in urls.items()}
-        single["codata"] = [f"{urls['codata']}/ipfs/{b.cid}?format=raw" for b in blocks]
+        single |= {name: [f"{urls[name]}/ipfs/{b.cid}?format=raw" for b in blocks] for name in ipfs}
         each = {n: fetch(folder, f"{n}-n", u) for n, u in single.items()}
         report(each, args.rounds, args.warm, size, len(blocks))
         print()

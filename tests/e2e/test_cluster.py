@@ -102,7 +102,7 @@ def running(spread: Spread) -> Iterator[Running]:
 
 
 def test_tasks_go_to_the_data_and_give_what_they_give_anywhere(spread: Spread, running: Running) -> None:
-    with spread.home() as home, Watched(running.address) as where:
+    with spread.home() as home, Watched(running.address, timeout=60) as where:
         done = spread.run(home, where)
         assert done.outputs["output"] == spread.output
         assert len(check_structure(home.store, done.run).rows) == done.tasks
@@ -114,7 +114,7 @@ def test_tasks_go_to_the_data_and_give_what_they_give_anywhere(spread: Spread, r
 
 
 def test_dask_by_itself_moves_more(spread: Spread, running: Running) -> None:
-    with spread.home() as home, Stock(running.address) as where:
+    with spread.home() as home, Stock(running.address, timeout=60) as where:
         done = spread.run(home, where)
     assert done.outputs["output"] == spread.output
     assert where.moved[0] > 0
@@ -124,13 +124,13 @@ def test_over_tls(spread: Spread) -> None:
     cert, key = certificate(spread.folder)
     with cluster("tls", tls_options(cert, key), spread.folder, spread.stores()) as running:
         tls = (str(cert), str(cert), str(key))
-        with spread.home() as home, Cluster(running.address, tls=tls) as where:
+        with spread.home() as home, Cluster(running.address, tls=tls, timeout=60) as where:
             assert spread.run(home, where).outputs["output"] == spread.output
 
 
 def test_what_the_home_alone_has_is_sent(spread: Spread) -> None:
     with cluster("tcp", [], spread.folder, (spread.folder / "a", spread.folder / "b")) as running:
-        with spread.made.home() as home, Watched(running.address) as where:
+        with spread.made.home() as home, Watched(running.address, timeout=60) as where:
             job = job_of(home, [{"text.normalize": {"column": "text", "strip": True}}])
             done = run(home, job, {"data": spread.made.dataset}, where)
             sizes = sum(home.store.open_file(cid).size for cid in spread.shards)
@@ -167,7 +167,7 @@ class Killing(Cluster):
     """Kills a worker when the first task has ended."""
 
     def __init__(self, running: Running) -> None:
-        super().__init__(running.address)
+        super().__init__(running.address, timeout=60)
         self._victim = running.workers[0]
         self.killed = False
 

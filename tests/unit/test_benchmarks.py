@@ -20,19 +20,28 @@ TINY = {
     "add": (["--size", "64KiB", *ONCE], "codata add"),
     "car": (["--size", "64KiB", *ONCE], "codata car verify"),
     "cid": (["--size", "64KiB", *ONCE], "codata cid"),
+    "cluster": (["--size", "256KiB", "--shards", "4", "--workers", "2", *ONCE], "stock Dask"),
     "feed": (["--rows", "512", "--length", "65", "--batch", "32"], "feed, second epoch"),
     "folder": (["--files", "20", *ONCE], "codata cid"),
+    "gateway": (["--size", "1MiB", "--have", "100", *ONCE], "http.server"),
     "memory": (["--size", "64KiB", "--times", "2"], "run with dedup.exact"),
     "piece": (["--size", "1MiB", *ONCE], "openssl dgst -sha256"),
     "placement": (["--shards", "2000", "--providers", "20", "--dask", "30"], "the least possible"),
+    "providers": (["--size", "256KiB", "--shards", "3", *ONCE], "three providers"),
     "rerun": (["--size", "64KiB", *ONCE], "1% in a new file"),
     "run": (["--size", "64KiB", *ONCE, "--workers", "1"], "provenance: records"),
     "startup": ([*ONCE], "codata --help"),
+    "tasks": (["--tasks", "5", *ONCE], "worker processes"),
     "tokens": (["--size", "64KiB", *ONCE], "tokens.encode"),
 }
 
 
-@pytest.mark.parametrize("name", TINY)
+MANY_PROCESSES = ("cluster", "providers")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in MANY_PROCESSES else n for n in TINY]
+)
 def test_a_benchmark_runs_and_names_what_it_measured(name: str, tmp_path: Path) -> None:
     """As its own process: a benchmark measures with a process as small as `python -m benchmarks` is."""
     options, expected = TINY[name]
@@ -51,7 +60,7 @@ def test_a_benchmark_runs_and_names_what_it_measured(name: str, tmp_path: Path) 
 
 def test_what_modules_share_is_no_benchmark() -> None:
     assert set(TINY) <= set(benchmarks.names())
-    assert not set(benchmarks.names()) & {"__main__", "inputs", "jobs", "pairs", "peers"}
+    assert not set(benchmarks.names()) & {"__main__", "inputs", "jobs", "pairs", "peers", "servers", "spread"}
 
 
 @pytest.mark.parametrize(("end", "name"), [f for functions in run.PARTS.values() for f in functions])

@@ -46,18 +46,28 @@ class Connection:
                 next_step="start one with `dask scheduler`, or run without --cluster",
             ) from None
         try:
-            client.wait_for_workers(1, timeout=self._timeout)
-        except TimeoutError:
+            self._wait(client, 1)
+        except TaskFailed:
             client.close()  # type: ignore[no-untyped-call]
-            raise TaskFailed(
-                f"the Dask scheduler at {self.address} has no workers",
-                next_step=f"start some with `dask worker {self.address}`, or run without --cluster",
-            ) from None
+            raise
         self._peers = Peers(client.rpc.connection_args)
         client.sync(self._peers.start)  # type: ignore[no-untyped-call]
         client.register_plugin(Shelf())
         client.register_plugin(Placement())
         return client
+
+    def wait(self, workers: int) -> None:
+        """Wait until so many workers are there; raises `TaskFailed`."""
+        self._wait(self.client, workers)
+
+    def _wait(self, client: Client, workers: int) -> None:
+        try:
+            client.wait_for_workers(workers, timeout=self._timeout)
+        except TimeoutError:
+            raise TaskFailed(
+                f"the Dask scheduler at {self.address} has {len(client.nthreads()) or 'no'} workers",  # type: ignore[no-untyped-call]
+                next_step=f"start some with `dask worker {self.address}`, or run without --cluster",
+            ) from None
 
     @property
     def apart(self) -> bool:

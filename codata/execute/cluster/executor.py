@@ -47,6 +47,14 @@ class Cluster(Executor):
         release()
         self._to.close()
 
+    def wait(self, workers: int) -> None:
+        """Wait until so many workers are there; raises `TaskFailed` where they do not come."""
+        self._to.wait(workers)
+
+    def workers(self) -> Mapping[str, int]:
+        """The addresses of the workers, and how many tasks each runs at once."""
+        return self._to.threads()
+
     def account(self) -> Account:
         """Bytes that were brought to where tasks ran, and home."""
         return Account(bytes_moved=self._moved, bytes_fetched=self._fetched)
@@ -88,7 +96,7 @@ class Cluster(Executor):
 
     def choose(self, needs: Sequence[Need]) -> Mapping[CID, Sequence[str]]:
         """Which workers should run each task."""
-        return best(needs, self._where, self._to.threads())
+        return best(needs, self._where, self.workers())
 
     def _ended(
         self, graph: Mapping[str, Any], keys: Mapping[str, CID], holders: Mapping[str, Sequence[str]]
