@@ -119,7 +119,7 @@ def to_value(error: CidStoreError) -> dict[str, Any]:
     Where something lies on this machine is nobody's business: the store's own words stay in the log.
     """
     message, next_step = error.message, error.next_step
-    if status_of(error) >= 500:
+    if status_of(error) >= 500 and not hasattr(error, "status"):
         message, next_step = "the provider failed at this; its log says why", "ask another provider"
     elif isinstance(error, BlockNotFound) and error.cid:
         message, next_step = f"block {error.cid} is not held here", "ask another provider"

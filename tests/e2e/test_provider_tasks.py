@@ -400,7 +400,8 @@ def test_a_quota_is_held_and_freed(tmp_path: Path) -> None:
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:
     with providing(tmp_path / "home", allow=[{"did": FRIEND.did}], keep_free=1 << 62) as running:
         asker = Asker(running.url, FRIEND, running.client)
-        assert asker.error(asker.push([Block.of(b"x")]), 507)["kind"] == "DiskFull"
+        error = asker.error(asker.push([Block.of(b"x")]), 507)
+        assert (error["kind"], error["message"]) == ("DiskFull", "the provider's disk is full")
         answer = asker.post("/tasks", {"tasks": [CID.make(DAG_CBOR, b"x")]})
         assert asker.error(answer, 507)["kind"] == "DiskFull"
 

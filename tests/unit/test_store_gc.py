@@ -53,6 +53,20 @@ def test_gc_spares_what_an_open_store_has_put(store: LocalStore, other: LocalSto
     assert not any(store.has_many(cids))
 
 
+def test_gc_spares_what_is_pinned_and_settled_while_it_reads_the_pins(
+    store: LocalStore, other: LocalStore
+) -> None:
+    cid = other.put(b"a result")
+
+    def pins() -> Iterator[CID]:
+        yield from [pin.cid for pin in store.pins()]
+        other.pin(cid)
+        other.settle()
+
+    store.gc(pins())
+    assert store.has(cid)
+
+
 def test_gc_spares_what_an_open_store_has_put_again(store: LocalStore, other: LocalStore) -> None:
     """A block that was there already was reported as stored no less."""
     data = sample(2 * MIB)

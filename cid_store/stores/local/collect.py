@@ -58,15 +58,18 @@ WHERE c.root IS NULL AND (c.size - 18 - coalesce(l.live, 0)) * 4 >= c.size
 def collect(folder: Folder, index: Index, keep: Iterable[CID], *, dry_run: bool) -> GcReport:
     """Delete every block that is not in `keep` and was last put before every hold and before this call.
 
-    `keep` is read while others write; only then is the exclusive lock taken.
+    `keep` is read while others write; only then is the exclusive lock taken for long. Holds count that were
+    there before it was read, too: who pins what it has put, and lets go, may have done both meanwhile.
     """
     with index.writing() as db:
         start = entries.advance(db)
+    with locked(folder.lock):
+        floor = oldest_hold(folder, start)
     with index.reading() as db:
         try:
             _gather(db, keep)
             with locked(folder.lock):
-                report = _mark(db, oldest_hold(folder, start))
+                report = _mark(db, oldest_hold(folder, floor))
                 if not dry_run:
                     _sweep(folder, index, db)
                 return report

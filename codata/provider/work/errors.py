@@ -89,7 +89,7 @@ class TooManyInputs(Refused):
     """A task with more inputs than are looked at."""
 
     status = 400
-    default_next = "divide the task"
+    default_next = "divide the task, or send fewer in one request"
 
 
 class BadBlocks(UsageError):

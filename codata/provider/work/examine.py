@@ -22,7 +22,7 @@ from codata.records import pages
 from codata.records.task import Task
 
 MAX_INPUTS: Final = 1 << 20
-"""CIDs that one task names, at most: as many as a run has tasks."""
+"""CIDs that the tasks of one request name, at most: as many as a run has tasks."""
 
 _MAX_NAMES: Final = 256  # input lists of one task
 _SHOWN: Final = 500  # characters of a message
@@ -37,8 +37,8 @@ class Accepted:
     limits: Limits
 
 
-def examine(store: Store, policy: Policy, did: str, cid: CID) -> Accepted:
-    """Look at the task `cid` for `did`. Reads its record and its lists of inputs, nothing else.
+def examine(store: Store, policy: Policy, did: str, cid: CID, most: int = MAX_INPUTS) -> Accepted:
+    """Look at the task `cid` for `did`. Reads its record and its lists of inputs, of `most` CIDs at most.
 
     Raises `MissingInput` where a record is not here, `BadRecord`, `UnknownStep`, `ParameterError`,
     `NotCheckable`, `TooManyInputs`, and `NotAllowed` with the rule that refuses.
@@ -55,12 +55,12 @@ def examine(store: Store, policy: Policy, did: str, cid: CID) -> Accepted:
     for call in params.steps if isinstance(params, RowsParams) else ():
         call.find()
     _check_engines(task, Planner.engines(operation, params))
-    return Accepted(cid, tuple(dict.fromkeys(_needs(store, task, cid))), allowed.limits)
+    return Accepted(cid, tuple(dict.fromkeys(_needs(store, task, cid, most))), allowed.limits)
 
 
 def needs_of(store: Store, cid: CID) -> list[CID]:
     """The CIDs that an accepted task needs."""
-    return list(dict.fromkeys(_needs(store, Task.load(store, cid), cid)))
+    return list(dict.fromkeys(_needs(store, Task.load(store, cid), cid, MAX_INPUTS)))
 
 
 def _check_engines(task: Task, declared: tuple[str, ...]) -> None:
@@ -74,15 +74,15 @@ def _check_engines(task: Task, declared: tuple[str, ...]) -> None:
     check_engines(task)
 
 
-def _needs(store: Store, task: Task, cid: CID) -> Iterator[CID]:
+def _needs(store: Store, task: Task, cid: CID, most: int) -> Iterator[CID]:
     if len(task.inputs) > _MAX_NAMES:
         raise BadRecord(f"task {cid} has more than {_MAX_NAMES} lists of inputs", cid=cid)
     total = 0
     for name, value in task.inputs.items():
         try:
             total += _count(store, value)
-            if total > MAX_INPUTS:
-                raise TooManyInputs(f"task {cid} has more than {MAX_INPUTS} inputs", cid=cid)
+            if total > most:
+                raise TooManyInputs(f"task {cid} has more than {most} inputs", cid=cid)
             if isinstance(value, CID):
                 yield from pages.cids(store, value)
             yield from task.input_cids(store, name)

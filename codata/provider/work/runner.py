@@ -17,6 +17,7 @@ from codata.provider.errors import to_value
 from codata.provider.work.changes import Changes
 from codata.provider.work.children import Answer, Child, Setup
 from codata.provider.work.custody import Custody
+from codata.provider.work.errors import DiskFull
 from codata.provider.work.examine import needs_of
 from codata.provider.work.fetching import fetch
 from codata.provider.work.queue import Entry, Queue, State
@@ -164,7 +165,10 @@ class Runner:
             self._drop(entry)
             return
         try:
+            self._custody.check_space()
             answer = child.perform(entry.task, entry.limits)
+        except DiskFull as e:
+            answer = Answer(error=to_value(e)["error"])
         except Exception:  # noqa: BLE001 - whatever it is, the next task is performed
             _log.exception("a fault", extra={"fields": {"task": entry.task}})
             answer = Answer(error=to_value(TaskFailed("a fault in the provider", cid=entry.task))["error"])

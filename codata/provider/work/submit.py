@@ -11,7 +11,7 @@ from cid_store.errors import CidStoreError
 from codata.provider.work import answers
 from codata.provider.work.custody import Custody
 from codata.provider.work.errors import MissingInput, OverQuota, TooManyTasks
-from codata.provider.work.examine import Accepted, examine
+from codata.provider.work.examine import MAX_INPUTS, Accepted, examine
 from codata.provider.work.fetching import allowed, missing
 from codata.provider.work.gate import Asker
 from codata.provider.work.policy import Policy
@@ -40,10 +40,12 @@ class Submissions:
         taken: list[Accepted] = []
         from_there = allowed(sources, self.settings.sources)
         known = self.queue.entries(tasks)
+        inputs = MAX_INPUTS
         room = asker.allowed.limits.tasks - self.queue.waiting(asker.did)
         for task in tasks:
             try:
-                accepted = examine(self.custody.store, self.policy, asker.did, task)
+                accepted = examine(self.custody.store, self.policy, asker.did, task, inputs)
+                inputs -= len(accepted.needs)
                 if self._is_done(asker.did, task, known.get(task)):
                     continue
                 self._check_inputs(accepted, from_there, sources)
