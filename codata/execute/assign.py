@@ -78,7 +78,7 @@ def assign(
     moves: dict[int, list[CID]] = {}
     for i, p in found.moves.tolist():
         moves.setdefault(members[p].number, []).append(inputs[i])
-    gone = tuple(f"{m.url}: {m.why}" for m in pool.members if not m.good)
+    gone = tuple(m.because() for m in pool.members if not m.good)
     reasons = {
         n.cid: (*why[k], *gone) for n, k in zip(needs, kinds.tolist(), strict=True) if n.cid not in where
     }
@@ -117,7 +117,7 @@ def _kinds(
             known[key] = len(rows)
             said = [out.get(m.number) or m.terms.refusal(need.names, need.task.engines) for m in members]
             rows.append([text is None for text in said])
-            why.append(tuple(f"{m.url}: {t}" for m, t in zip(members, said, strict=True) if t))
+            why.append(tuple(m.because(t) for m, t in zip(members, said, strict=True) if t))
         kinds.append(known[key])
     allowed = np.array(rows, np.bool_).reshape(len(rows), len(members))
     return np.array(kinds, np.int64), allowed, why

@@ -268,7 +268,7 @@ class Watch:
             run.retries += 1
         if not event.lacking or run.retries > _TRIES:
             run.failures += not isinstance(event.error, ProviderRefused)
-            run.barred[member.number] = event.error.message.removeprefix(f"{member.url}: ")
+            run.barred[member.number] = event.error.message
             member.remember(event.error)
         if run.failures >= _TRIES:
             self._end(Outcome(event.task, error=event.error))

@@ -77,8 +77,13 @@ class Member:
     def terms(self) -> Offer:
         """Its offer; raises `NoPlace` where it made none."""
         if self.offer is None:
-            raise NoPlace(f"{self.url}: {self.why}")
+            raise NoPlace(self.because())
         return self.offer
+
+    def because(self, why: str = "") -> str:
+        """Its URL and a reason, by default why it gets no work."""
+        why = why or self.why
+        return why if why.startswith(self.url) else f"{self.url}: {why}"
 
     @property
     def bandwidth(self) -> float:
