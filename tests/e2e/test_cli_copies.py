@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,11 @@ from codata.provider import have
 from codata.provider.settings import Settings
 from codata.records.manifest import Manifest
 from tests.command import Commands
+from tests.console import run_page
+from tests.servers import free_port
 from tests.unit.gateway_serving import Running, serving
 
+ROOT = Path(__file__).resolve().parents[2]
 GONE = "http://127.0.0.1:1"
 
 
@@ -36,7 +41,9 @@ def providers(tmp_path: Path) -> Iterator[list[Running]]:
     """Three that trust the home."""
     with Home(tmp_path / "home") as home:
         did = home.identity.did
-    settings = Settings.load({"provider": {"tasks": {"keep_free": 1, "workers": 1}}}, {"listen": "127.0.0.1:0"})
+    settings = Settings.load(
+        {"provider": {"tasks": {"keep_free": 1, "workers": 1}}}, {"listen": "127.0.0.1:0"}
+    )
     with ExitStack() as stack:
         running = [stack.enter_context(serving(tmp_path / str(i), settings)) for i in range(3)]
         for provider in running:
@@ -157,3 +164,17 @@ def test_tokens_of_accounts(codata: Commands, tmp_path: Path) -> None:
     assert codata("provider", "token", "lab", "--remove").value == {"account": "lab", "pins": 0}
     for words in (["lab", "--remove"], ["--remove"], ["not a name"]):
         assert codata("provider", "token", *words).code == 2
+
+
+def test_the_guide(tmp_path: Path) -> None:
+    page = tmp_path / "copies.md"
+    text = (ROOT / "docs" / "guides" / "copies.md").read_text(encoding="utf-8")
+    page.write_text(
+        text.replace("18081", str(free_port())).replace("18082", str(free_port())), encoding="utf-8"
+    )
+    try:
+        assert run_page(page, tmp_path) >= 15
+    finally:
+        for started in tmp_path.glob("*.pid"):
+            with suppress(ProcessLookupError):
+                os.kill(int(started.read_text()), signal.SIGKILL)
