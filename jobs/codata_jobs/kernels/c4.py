@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from codata_jobs.kernels.compiled import Array, compiled
 from codata_jobs.kernels.decode import decode
 from codata_jobs.kernels.lines import ends_line
+from codata_jobs.kernels.phrases import phrases_in
 from codata_jobs.kernels.repeats import stripped
 
 LOREM_IPSUM = 1
 JAVASCRIPT = 2
-POLICY = 4
+CURLY = 4
+POLICY = 8
 
-_KELVIN = 0x212A
 _OPEN = ord("[")
 _CLOSE = ord("]")
-_CURLY = ord("{")
 _DOT = ord(".")
 
 
@@ -126,39 +124,6 @@ def _copied(
 
 
 @compiled
-def _phrases(data: Array, start: int, end: int, phrases: Array, bounds: Array, kinds: Array) -> int:
-    """The kinds of the phrases that the line holds in lower case, as bits. `phrases` are ASCII.
-
-    Of all characters beyond ASCII only U+212A becomes an ASCII letter when written small.
-    """
-    n = 0
-    folded = np.empty(end - start, np.uint8)
-    at = start
-    while at < end:
-        code, size = data[at], 1
-        if code >= 0x80:
-            code, size = decode(data, at, end)
-            folded[n] = ord("k") if code == _KELVIN else 0
-        else:
-            folded[n] = code + 32 if 65 <= code <= 90 else code
-        n += 1
-        at += size
-    found = 0
-    for i in range(n):
-        for k in range(len(kinds)):
-            size = bounds[k + 1] - bounds[k]
-            if folded[i] == phrases[bounds[k]] and i + size <= n:
-                same = True
-                for j in range(1, size):
-                    if folded[i + j] != phrases[bounds[k] + j]:
-                        same = False
-                        break
-                if same:
-                    found |= kinds[k]
-    return found
-
-
-@compiled
 def _ends_sentence(data: Array, start: int, end: int, marks: Array) -> bool:
     """Whether a line ends in one of `marks` (a table of 256 bytes), and not in three dots."""
     if start == end or not marks[data[end - 1]]:
@@ -176,7 +141,7 @@ def clean(
     firsts: Array,
     flags: Array,
     bits: tuple[int, int],
-    rules: tuple[int, int, bool, bool, bool],
+    rules: tuple[int, int, bool, bool],
     wanted: int,
     marks: Array,
     named: Array,
@@ -184,6 +149,7 @@ def clean(
     phrases: Array,
     phrase_bounds: Array,
     phrase_kinds: Array,
+    phrase_heads: Array,
     made: Array,
     made_rows: Array,
     made_firsts: Array,
@@ -193,13 +159,12 @@ def clean(
 
     Line i ends at `stops[i]`, the first of each row is `firsts[row]`. `bits`: those of `flags` for white
     space and digits. `rules`: most characters of a word, fewest words (-1: any), whether to take citations
-    out, whether a line must end as a sentence, whether `{` drops the text. `wanted`: kinds of phrases that
-    count.
+    out, whether a line must end as a sentence. `wanted`: kinds of phrases that count.
     Writes where each line ends into `made_rows` (from 1), each row's first line into `made_firsts`, and into
     `broken` 1 for a text with "lorem ipsum", 2 for one with `{`: these have no lines.
     """
     space, digit = bits
-    longest_word, fewest_words, cite, ended, curly = rules
+    longest_word, fewest_words, cite, ended = rules
     at, found = 0, 0
     made_rows[0] = 0
     for row in range(len(rows) - 1):
@@ -217,13 +182,13 @@ def clean(
                 continue
             if words < fewest_words:
                 continue
-            kinds = wanted & _phrases(made, at, after, phrases, phrase_bounds, phrase_kinds)
+            kinds = wanted & phrases_in(made, at, after, phrases, phrase_bounds, phrase_kinds, phrase_heads)
             if kinds & LOREM_IPSUM:
                 broken[row] = 1
                 break
             if kinds & JAVASCRIPT:
                 continue
-            if curly and np.any(made[at:after] == _CURLY):
+            if kinds & CURLY:
                 broken[row] = 2
                 break
             if kinds & POLICY:

@@ -29,3 +29,12 @@ def compiled(function: F) -> F:
     """
     made: F = numba.njit(function, cache=True, nogil=True)
     return made
+
+
+def inlined(function: F) -> F:
+    """Write out in each kernel that calls it: for what is called for every word or character.
+
+    A call that hands over arrays counts references to each; that is more than such a function does.
+    """
+    made: F = numba.njit(function, inline="always")
+    return made

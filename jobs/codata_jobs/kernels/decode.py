@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from codata_jobs.kernels.compiled import Array, compiled
+from codata_jobs.kernels.compiled import Array, inlined
 
 
-@compiled
+@inlined
 def decode(data: Array, at: int, end: int) -> tuple[int, int]:
     """The code point at byte `at`, and its length in bytes.
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from codata_jobs.kernels.compiled import Array, compiled
+from codata_jobs.kernels.compiled import Array, compiled, inlined
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
 
 
-@compiled
+@inlined
 def hash_bytes(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
     """A hash for tables in memory only: `seed` is secret, so that nobody can write texts that all collide."""
     h = seed
@@ -21,7 +21,7 @@ def hash_bytes(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
     return h ^ (h >> _SHIFT)
 
 
-@compiled
+@inlined
 def find(
     data: Array, start: int, end: int, arena: Array, bounds: Array, slots: Array, seed: np.uint64
 ) -> tuple[int, int]:

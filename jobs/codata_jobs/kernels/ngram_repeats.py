@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from codata_jobs.kernels.compiled import Array, compiled
+from codata_jobs.kernels.compiled import Array, compiled, inlined
 from codata_jobs.kernels.repeats import length
 
 _PRIME = np.uint64((1 << 61) - 1)
@@ -18,14 +18,14 @@ _31 = np.uint64(31)
 _61 = np.uint64(61)
 
 
-@compiled
+@inlined
 def _reduced(x: np.uint64) -> np.uint64:
     """x modulo 2^61 - 1, for any x."""
     x = (x >> _61) + (x & _PRIME)
     return x - _PRIME if x >= _PRIME else x
 
 
-@compiled
+@inlined
 def _times(a: np.uint64, b: np.uint64) -> np.uint64:
     """a·b modulo 2^61 - 1, for a and b below it."""
     a1, a0 = a >> _31, a & _LOW31
@@ -73,7 +73,7 @@ def join(
     return joined, at, characters, hashes
 
 
-@compiled
+@inlined
 def _find(
     i: int,
     n: int,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from codata_jobs.kernels.compiled import Array, compiled
+from codata_jobs.kernels.compiled import Array, compiled, inlined
 from codata_jobs.kernels.decode import decode
 from codata_jobs.kernels.interning import hash_bytes
 
@@ -28,7 +28,7 @@ def table_for(data: Array, rows: Array) -> Array:
     return np.zeros((size, 3), np.int64)
 
 
-@compiled
+@inlined
 def seen_before(data: Array, start: int, end: int, table: Array, stamp: int, seed: np.uint64) -> bool:
     """Whether the bytes `data[start:end]` were asked for under this `stamp` already; now they were.
 
@@ -51,7 +51,7 @@ def seen_before(data: Array, start: int, end: int, table: Array, stamp: int, see
     return False
 
 
-@compiled
+@inlined
 def length(data: Array, start: int, end: int) -> int:
     """Characters of `data[start:end]`."""
     found, at = 0, start
@@ -66,18 +66,21 @@ def length(data: Array, start: int, end: int) -> int:
 
 @compiled
 def stripped(data: Array, start: int, end: int, flags: Array, space: int) -> tuple[int, int]:
-    """Where the text without the white space at its ends begins and ends; both `start` if it is none."""
-    first, last, at = -1, start, start
-    while at < end:
-        code, size = data[at], 1
-        if code >= 0x80:
-            code, size = decode(data, at, end)
+    """Where the text without the white space at its ends begins and ends; both `end` if it is none."""
+    while start < end:
+        code, size = decode(data, start, end)
         if flags[code] & space == 0:
-            if first < 0:
-                first = at
-            last = at + size
-        at += size
-    return (start if first < 0 else first), last
+            break
+        start += size
+    while end > start:
+        back = end - 1
+        while back > start and data[back] & 0xC0 == 0x80:
+            back -= 1
+        code, _ = decode(data, back, end)
+        if flags[code] & space == 0:
+            break
+        end = back
+    return start, end
 
 
 @compiled

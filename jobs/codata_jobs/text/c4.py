@@ -21,6 +21,7 @@ END_MARKS: Final = b".?!\"'"
 CITATIONS: Final = (b"[edit]", b"[citation needed]")
 LOREM_IPSUM: Final = b"lorem ipsum"
 JAVASCRIPT: Final = b"javascript"
+CURLY: Final = b"{"
 POLICY: Final = (
     b"terms of use",
     b"privacy policy",
@@ -29,6 +30,8 @@ POLICY: Final = (
     b"use of cookies",
     b"use cookies",
 )
+
+PHRASES: Final = (LOREM_IPSUM, JAVASCRIPT, CURLY, *POLICY)
 
 
 class C4Params(FilterParams):
@@ -120,7 +123,7 @@ def _judged(texts: Any, params: C4Params) -> tuple[dict[str, Numbers], Any]:
     count = kernel.clean(
         *(data, rows, stops, firsts, flags, (characters.SPACE, characters.DIGIT)),
         *(_rules(params), _wanted(params), _marks(), *_packed(CITATIONS)),
-        *(*_packed((LOREM_IPSUM, JAVASCRIPT, *POLICY)), _kinds()),
+        *(*_packed(PHRASES), _kinds(), _heads()),
         *(made, made_rows, made_firsts, broken),
     )
     made_rows = made_rows[: count + 1]
@@ -163,13 +166,12 @@ def _too_few(lines: Numbers, rows: Numbers, firsts: Numbers, params: C4Params) -
     return few
 
 
-def _rules(params: C4Params) -> tuple[int, int, bool, bool, bool]:
+def _rules(params: C4Params) -> tuple[int, int, bool, bool]:
     return (
         params.max_word_length,
         params.min_words_per_line,
         params.remove_citations,
         params.filter_no_terminal_punct,
-        params.filter_curly_bracket,
     )
 
 
@@ -179,6 +181,7 @@ def _wanted(params: C4Params) -> int:
     return (
         kernel.LOREM_IPSUM * params.filter_lorem_ipsum
         | kernel.JAVASCRIPT * params.filter_javascript
+        | kernel.CURLY * params.filter_curly_bracket
         | kernel.POLICY * params.filter_policy
     )
 
@@ -186,7 +189,17 @@ def _wanted(params: C4Params) -> int:
 def _kinds() -> Numbers:
     from codata_jobs.kernels import c4 as kernel
 
-    return np.array([kernel.LOREM_IPSUM, kernel.JAVASCRIPT, *[kernel.POLICY] * len(POLICY)], np.int64)
+    return np.array(
+        [kernel.LOREM_IPSUM, kernel.JAVASCRIPT, kernel.CURLY, *[kernel.POLICY] * len(POLICY)], np.int64
+    )
+
+
+def _heads() -> Numbers:
+    found = np.zeros(256, np.int64)
+    for k, phrase in enumerate(PHRASES):
+        for written in (phrase[:1], phrase[:1].upper()):
+            found[ord(written)] |= 1 << k
+    return found
 
 
 def _marks() -> Numbers:

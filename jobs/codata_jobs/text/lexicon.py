@@ -184,7 +184,7 @@ class Lexicon:
         index = found[:, 0].astype(np.int64)
         begins = characters_at[index]
         ends = characters_at[index + found[:, 1].astype(np.int64)]
-        words = data[begins] != ord("\n")
+        words = (data[begins] != ord("\n")) & (data[begins] != ord(" "))
         begins, ends = begins[words], ends[words]
         owner = np.searchsorted(starts, begins, side="right") - 1
         counts = np.bincount(owner, minlength=len(numbers))
@@ -261,9 +261,9 @@ def _crossings(tokenizer: Any) -> tuple[Array, Array, Array]:
             pair = ord(left[-1]) << 21 | ord(right[0])
             kinds[pair] = min(kinds.get(pair, 1), int(letter))
     pairs = sorted(kinds)
-    seen = np.zeros((128, 2), np.uint8)
+    seen = np.zeros((128, 128), np.uint8)
     for pair in pairs:
-        seen[pair >> 21 & 127, 0] = seen[pair & 127, 1] = 1
+        seen[pair >> 21 & 127, pair & 127] = 1
     return seen, np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
 
 
