@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from cid_store import Store
 from cid_store.cid import CID
-from cid_store.errors import CidStoreError
+from cid_store.errors import BlockNotFound, CidStoreError, StoreError
 from cid_store.stores.gateway import GatewayStore
+from cid_store.stores.gateway.origin import MAX_GATEWAYS
 from cid_store.stores.overlay import OverlayStore
 from codata.holdings.parts import Parts
 from codata.home import Home
@@ -76,8 +77,22 @@ def clients(home: Home, urls: Sequence[str]) -> Iterator[list[Client]]:
 @contextmanager
 def reach(home: Home, urls: Sequence[str]) -> Iterator[Store]:
     """The home's store, and behind it what providers give; nothing that they give is kept."""
-    with GatewayStore(*urls) as gateways:
-        yield OverlayStore(home.store, gateways)
+    store = home.store
+    with ExitStack() as opened:
+        for at in range(0, len(urls), MAX_GATEWAYS):
+            behind = opened.enter_context(GatewayStore(*urls[at : at + MAX_GATEWAYS]))
+            store = _Either(store, behind)
+        yield store
+
+
+class _Either(OverlayStore):
+    """Reads what either has; that one of them fails is no reason not to ask the other."""
+
+    def _read(self, cid: CID) -> bytes | memoryview:
+        try:
+            return self.front._read(cid)
+        except (BlockNotFound, StoreError):
+            return self.back._read(cid)
 
 
 def ask(parts: Parts, asked: Sequence[Client]) -> Holdings:

@@ -25,6 +25,7 @@ from codata.remote.client import Client
 from codata.remote.errors import ProviderError, ProviderLied
 
 _AT_ONCE: Final = 8  # providers that are sent to at once
+_UPLOAD: Final = 16 * 1024 * 1024  # bytes of one request, where the provider would take more: it is in memory
 
 Progress = Callable[[int, int], None]
 """Told of the bytes sent so far, and of those that are to be sent."""
@@ -117,7 +118,7 @@ def _target(client: Client, parts: Parts) -> _Target:
         held = claimed(client, [piece.cid for piece in parts.pieces])
     except CidStoreError as e:
         return _Target(client, Place(client.url, none, none, error=e))
-    return _Target(client, Place(client.url, held, held), offer.did, offer.upload)
+    return _Target(client, Place(client.url, held, held), offer.did, min(offer.upload, _UPLOAD))
 
 
 def _errands(parts: Parts, able: Sequence[_Target], copies: int) -> list[tuple[_Target, list[Piece]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -123,6 +124,17 @@ def test_each_piece_is_on_so_many_providers_and_they_share_evenly() -> None:
     assert not spread(CIDS, [], _none(0), 2).size
 
 
+def test_places_are_those_of_the_specification() -> None:
+    def number(name: str, cid: CID) -> int:
+        key = hashlib.sha256(name.encode()).digest()
+        return int.from_bytes(hashlib.sha256(key + cid.multihash).digest())
+
+    wanted = spread(CIDS[:50], NAMES, _none()[:, :50], 2)
+    for column, cid in enumerate(CIDS[:50]):
+        first = sorted(NAMES, key=lambda name, cid=cid: -number(name, cid))[:2]  # type: ignore[misc]
+        assert {NAMES[row] for row in np.flatnonzero(wanted[:, column])} == set(first)
+
+
 def test_who_holds_a_piece_keeps_it() -> None:
     held = _none()
     held[0] = held[1] = held[2] = True
@@ -209,6 +221,16 @@ def test_what_is_not_here_comes_from_who_has_it(field: Field) -> None:
 
 
 # -- asking and putting to the test --------------------------------------------------------------------------
+
+
+def test_more_providers_than_one_gateway_store_takes(tmp_path: Path) -> None:
+    with Home(tmp_path) as home, gateway_server(MemoryStore()) as gateway:
+        cid = gateway.store.put(b"at the last")
+        urls = [*(f"http://127.0.0.1:1/{i}" for i in range(16)), gateway.url]
+        with reach(home, urls) as store:
+            assert store.get(cid) == b"at the last"
+            with pytest.raises(BlockNotFound):
+                store.get(CID.make(RAW, b"nowhere"))
 
 
 def test_who_holds_what(field: Field) -> None:
