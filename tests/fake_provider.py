@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cid_store.car import import_car
 from cid_store.cid import CID
@@ -56,6 +57,8 @@ class Behaviour:
     refuse: str = ""
     """The rule by which it refuses tasks."""
     full: bool = False
+    dies_at: str = ""
+    """The beginning of a path: when that is asked for, it is gone, with half an answer."""
     silent_events: bool = False
     """Whether it has no events, so that its client must ask."""
     offer: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +90,23 @@ class FakeProvider:
     _stopped: threading.Event = field(default_factory=threading.Event)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     _last: CID | None = None
+
+    def dying(self, app: ASGIApp) -> ASGIApp:
+        """The application, which ends with the first request that it is to die at."""
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            path = scope.get("path", "")
+            if not self.behaviour.dies_at or not path.startswith(self.behaviour.dies_at):
+                await app(scope, receive, send)
+                return
+            await receive()
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"99")]}
+            )
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+            self.stop()
+
+        return answer
 
     # -- endpoints -------------------------------------------------------------------------------------------
 
@@ -258,7 +278,7 @@ def fake_provider(path: Path, behaviour: Behaviour | None = None) -> Iterator[Fa
             if fake.behaviour.garbage:
                 own.append(Route("/ipfs/{cid}", fake._garbage))
             app = Starlette(routes=[*own, Mount("/", application(home, settings, [fake.url]))])
-            running = server(app, settings)
+            running = server(fake.dying(app), settings)
             running.config.lifespan = "off"  # the task service behind the real one does not begin
             fake._running = running
             thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -19,7 +19,7 @@ from cid_store.car import write_car
 from cid_store.cid import CID
 from cid_store.errors import CorruptBlock, DecodeError, LimitExceeded, StoreError
 from cid_store.stores.gateway import GatewayStore
-from cid_store.stores.gateway.client import Limits
+from cid_store.stores.gateway.client import Limits, tls_context
 from cid_store.stores.gateway.origin import Origin
 from codata import signing
 from codata.identity import Identity
@@ -57,10 +57,11 @@ class Client:
             timeout=httpx.Timeout(silence, connect=connect, pool=None),
             limits=httpx.Limits(max_connections=_IN_FLIGHT, max_keepalive_connections=_IN_FLIGHT),
             follow_redirects=False,
+            verify=tls_context(),
             headers={"Accept-Encoding": "identity", "User-Agent": "codata"},
         )
         limits = Limits(connect=connect, read=silence, rounds=2, pause=_PAUSES[0])
-        self.blocks = GatewayStore(str(self.origin), limits=limits)
+        self.blocks = GatewayStore(self.origin.url, limits=limits)
         """What it holds, each block proven as it comes."""
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import httpx
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError, UsageError
+from cid_store.stores.gateway.client import tls_context
 from cid_store.stores.gateway.origin import Origin
 from codata.remote.answers import body_of, object_of
 from codata.remote.errors import ProviderUnreachable
@@ -35,7 +36,7 @@ def providers_of(on: Sequence[str], config: Mapping[str, Any], cids: Sequence[CI
             urls += _routed(_listed(config, "routing"), cids)
         else:
             urls.append(text)
-    found = list(dict.fromkeys(str(Origin.parse(url)).rstrip("/") for url in urls))
+    found = list(dict.fromkeys(Origin.parse(url).url.rstrip("/") for url in urls))
     if not found:
         raise UsageError("no provider was found", next_step="name one with --on URL")
     if len(found) > _MAX_URLS:
@@ -57,7 +58,12 @@ def _routed(endpoints: Sequence[str], cids: Sequence[CID]) -> list[str]:
     """What Delegated Routing V1 answers; an endpoint that fails is passed over, unless all do."""
     found: list[str] = []
     failed: list[CidStoreError] = []
-    with httpx.Client(timeout=_TIMEOUT, follow_redirects=False, headers={"User-Agent": "codata"}) as client:
+    with httpx.Client(
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+        verify=tls_context(),
+        headers={"User-Agent": "codata"},
+    ) as client:
         for url in endpoints:
             base = str(Origin.parse(url))
             try:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cid_store.errors import CidStoreError
 from codata.errors import TaskFailed
 from codata.execute.providers import Providers, Terms
 from codata.execute.run import RunResult, run
@@ -85,6 +86,16 @@ def test_a_provider_that_dies_is_worked_around(data: Spread, tmp_path: Path) -> 
         assert _words(result) == ["good", "gone", "good"]
         (fault, *_) = result.account.providers[1].faults
         assert dying.url in fault.message
+
+
+@pytest.mark.parametrize("path", ["/offer", "/have", "/blocks", "/tasks", "/tasks/events", "/ipfs"])
+def test_a_provider_may_die_at_any_request(data: Spread, tmp_path: Path, path: str) -> None:
+    """While it is asked, while tasks are pushed, submitted and followed, while results are fetched."""
+    behaviours = [Behaviour(), Behaviour(dies_at=path)]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", "gone"]
 
 
 def _after(count: int, do: Callable[[], None]) -> Callable[[object], bool]:
@@ -169,6 +180,17 @@ def test_an_audit_finds_a_false_result_and_nothing_of_the_liar_is_used(
         rows = list(Run.load(home.store, result.run).entries(home.store))
         used = {did for row in rows for cid, did in home.ledger.receipts(row.task) if cid == row.receipt}
         assert fakes[1].did not in used
+
+
+def test_two_that_disagree_and_nobody_to_decide(data: Spread, tmp_path: Path) -> None:
+    lie = Behaviour(falsify=lambda task: True)
+    with (
+        _providers(data, tmp_path, [Behaviour(), lie], copies=2) as fakes,
+        Home(tmp_path / "home") as home,
+        pytest.raises(CidStoreError, match="each say something else") as failed,
+    ):
+        _run(data, home, fakes, audit=1.0, home=False)
+    assert failed.value.exit_code == 3
 
 
 def _tasks(home: Home, receipts: Sequence[str]) -> set[Any]:

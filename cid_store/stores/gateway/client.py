@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import email.utils
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import httpx
@@ -72,6 +74,7 @@ class Client:
             timeout=httpx.Timeout(limits.read, connect=limits.connect, pool=None),
             limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
             follow_redirects=False,
+            verify=tls_context(),
             # Compressed answers could grow without bound, and blocks do not shrink much.
             headers={"Accept-Encoding": "identity", "User-Agent": "codata"},
         )
@@ -171,6 +174,12 @@ class Client:
     def _pause(self, standing: Standing, seconds: float) -> None:
         with self._lock:
             standing.not_before = max(standing.not_before, time.monotonic() + min(seconds, _MAX_PAUSE))
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Whom to believe behind https: one for the process, since reading the certificates takes 0.1 s."""
+    return httpx.create_ssl_context()
 
 
 def worst(errors: list[CidStoreError], cid: CID) -> CidStoreError:
