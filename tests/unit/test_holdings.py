@@ -29,6 +29,7 @@ from codata.home import Home
 from codata.provider import have
 from codata.provider.settings import Settings
 from codata.records.manifest import Manifest, ShardRef
+from codata.remote.client import Client
 from tests.gateway_server import Answer, gateway_server
 from tests.unit.gateway_serving import Running, serving
 
@@ -178,6 +179,32 @@ def test_copies_arrive_are_kept_and_are_not_sent_twice(field: Field) -> None:
         assert [client.release(field.dataset) for client in asked] == [bool(p.now.any()) for p in done.places]
         assert not any(client.release(field.dataset) for client in asked)
     assert field.providers[0].home.kept.total(f"copies {field.home.identity.did}") == 0
+
+
+def test_what_was_broken_off_goes_on_with_what_has_not_arrived(
+    field: Field, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Exception):
+        """The command is killed."""
+
+    send = Client._upload
+    sent: list[int] = []
+
+    def counted(self: Client, blocks: Any, copy_of: CID | None) -> None:
+        if len(sent) == 4:
+            raise Stopped
+        send(self, blocks, copy_of)
+        sent.append(sum(len(block.data) for block in blocks))
+
+    monkeypatch.setattr(Client, "_upload", counted)
+    with pytest.raises(Stopped):
+        _push(field, 1, field.urls[:1])
+    monkeypatch.setattr(Client, "_upload", send)
+    done = _push(field, 1, field.urls[:1])
+    assert done.done
+    (place,) = done.places
+    assert 0 < place.before.sum() < len(SIZES)
+    assert place.sent < sum(SIZES) - max(SIZES) + 10_000
 
 
 def test_a_provider_that_fails_is_named_and_replaced(field: Field, tmp_path: Path) -> None:
