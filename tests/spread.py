@@ -14,9 +14,12 @@ from cid_store.cid import CID
 from cid_store.copy import copy
 from cid_store.walk import walk
 from codata.execute.context import StoreContext
+from codata.execute.needs import need_of
 from codata.execute.run import RunResult
 from codata.home import Home
 from codata.records.manifest import Manifest, ShardRef
+from codata.records.receipt import Receipt
+from codata.records.run import Run
 from codata.table import canonical_table
 from codata.table.types import schema_to_value
 from tests.runs import do, job_of, text_rows
@@ -74,3 +77,31 @@ def know(found: Spread, home: Home) -> None:
         records = [b.cid for b in walk(whole.store, [found.dataset], limit_depth=1)]
         copy(whole.store, home.store, [found.dataset, record.shards, *records])
         home.store.delete(found.shards)
+
+
+def least(home: Home, run: CID, data: Spread) -> int:
+    """The bytes that must move among three providers, whoever places: of each task, what is not with the one
+    who holds the most.
+
+    What was made lies with its maker, and with whoever read it since; stage follows stage.
+    """
+    with Home(data.whole) as whole:
+        sizes: dict[CID, int] = {}
+        holders = {cid: {i % 3} for i, cid in enumerate(data.shards)}
+        dids: dict[str, int] = {}
+        total = 0
+        for row in Run.load(home.store, run).entries(home.store):
+            receipt = Receipt.load(home.store, row.receipt)
+            at = dids.setdefault(receipt.executor, len(dids))
+            need = need_of(home.store, row.task)
+            inputs = [cid for cid in need.inputs if cid in holders]
+            if need.lazy or at > 2:
+                continue
+            for cid in inputs:
+                sizes.setdefault(cid, whole.store.open_file(cid).size)
+            total += min(sum(sizes[c] for c in inputs if p not in holders[c]) for p in range(3))
+            for cid in inputs:
+                holders[cid] = holders[cid] | {at}
+            for output in receipt.out.values():
+                holders[output.cid] = {at}
+        return total

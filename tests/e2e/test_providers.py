@@ -18,14 +18,13 @@ import pytest
 import yaml
 
 from cid_store.cid import CID
-from codata.execute.needs import need_of
 from codata.home import Home
 from codata.records.receipt import Receipt
 from codata.records.run import Run
 from codata.verify.structure import check_structure
 from tests.command import Commands, Ran
 from tests.servers import free_port
-from tests.spread import STEPS, Spread, give, know, spread
+from tests.spread import STEPS, Spread, give, know, least, spread
 
 CODATA = Path(sys.executable).with_name("codata")
 
@@ -106,8 +105,8 @@ def test_a_job_of_several_stages_moves_the_least(data: Spread, tmp_path: Path) -
         assert [seat["why"].split(" of")[0] for seat in planned["tasks"]] == ["holds all"] * 12
         assert all(p["word"] == "good" and p["tasks"] >= 8 for p in value["providers"])
         with Home(tmp_path / "home") as home:
-            least = _least(home, CID(value["run"]), data)
-            assert 0 < value["bytes_moved"] <= 1.1 * least
+            fewest = least(home, CID(value["run"]), data)
+            assert 0 < value["bytes_moved"] <= 1.1 * fewest
             executors = {
                 Receipt.load(home.store, row.receipt).executor
                 for row in Run.load(home.store, CID(value["run"])).entries(home.store)
@@ -115,33 +114,6 @@ def test_a_job_of_several_stages_moves_the_least(data: Spread, tmp_path: Path) -
             assert executors >= {p.did for p in providers}
         again = _run(tmp_path, data, providers, "--no-home").value
         assert (again["outputs"], again["bytes_moved"]) == (value["outputs"], 0)
-
-
-def _least(home: Home, run: CID, data: Spread) -> int:
-    """The bytes that must move, whoever places: of each task, what is not with the one who holds the most.
-
-    What was made lies with its maker, and with whoever read it since; stage follows stage.
-    """
-    with Home(data.whole) as whole:
-        sizes: dict[CID, int] = {}
-        holders = {cid: {i % 3} for i, cid in enumerate(data.shards)}
-        dids: dict[str, int] = {}
-        total = 0
-        for row in Run.load(home.store, run).entries(home.store):
-            receipt = Receipt.load(home.store, row.receipt)
-            at = dids.setdefault(receipt.executor, len(dids))
-            need = need_of(home.store, row.task)
-            inputs = [cid for cid in need.inputs if cid in holders]
-            if need.lazy or at > 2:
-                continue
-            for cid in inputs:
-                sizes.setdefault(cid, whole.store.open_file(cid).size)
-            total += min(sum(sizes[c] for c in inputs if p not in holders[c]) for p in range(3))
-            for cid in inputs:
-                holders[cid] = holders[cid] | {at}
-            for output in receipt.out.values():
-                holders[output.cid] = {at}
-        return total
 
 
 def test_a_provider_that_is_killed_is_worked_around(data: Spread, tmp_path: Path) -> None:

@@ -209,6 +209,14 @@ def test_urls() -> None:
         assert str(store) == "https://a.example/, https://b.example/"
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://gateway.example:81/a/?plain_http=yes", "http://127.0.0.1:8080/", "https://gateway.example/"],
+)
+def test_an_origin_is_written_as_it_is_read(url: str) -> None:
+    assert Origin.parse(url).url == url
+
+
 # -- whole DAGs --
 
 

@@ -49,6 +49,12 @@ class Origin:
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
+    @property
+    def url(self) -> str:
+        """The URL that `parse` reads as this, with leave for plain HTTP where it has it."""
+        plain = self.scheme == "http" and not _is_loopback(self.host)
+        return f"{self}?plain_http=yes" if plain else str(self)
+
     def holds(self, url: str) -> bool:
         """Whether a URL is of this server."""
         try:
