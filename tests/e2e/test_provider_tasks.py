@@ -21,8 +21,13 @@ from cid_store.codecs import dag_cbor
 from cid_store.stores.memory import MemoryStore
 from codata import seals
 from codata.execute.context import StoreContext
+from codata.home import Home
 from codata.plan.rows import RowCall, RowsParams
 from codata.plan.stage import Planner
+from codata.provider.app import application
+from codata.provider.errors import BadSettings
+from codata.provider.settings import Settings
+from codata.provider.work.sandbox import choose
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
 from codata.records.task import Task
@@ -234,6 +239,28 @@ def test_what_no_rule_allows_is_refused_by_its_rule(friend: Asker, stranger: Ask
         assert told[task]["error"]["rule"] == f"rule 1 ({FRIEND.did})"
         assert name in told[task]["error"]["message"]
         assert friend.send("GET", f"/tasks/{task}").status_code == 404
+
+
+def test_trust_lets_in_from_the_next_request_on(tmp_path: Path) -> None:
+    with providing(tmp_path / "home") as running:
+        asker = Asker(running.url, STRANGER, running.client)
+        assert asker.error(asker.send("GET", "/offer"), 403)["kind"] == "NotAllowed"
+        running.home.trust.give(STRANGER.did)
+        assert asker.send("GET", "/offer").json()["steps"] == ["*"]
+        running.home.trust.withdraw(STRANGER.did)
+        assert asker.send("GET", "/offer").status_code == 403
+
+
+def test_an_open_provider_takes_unsigned_requests_on_loopback_alone(tmp_path: Path) -> None:
+    with providing(tmp_path / "home", open=True) as running:
+        assert running.client.get("/offer").json()["rule"] == "the provider's own DID"
+        answer = running.client.post("/tasks", json={"tasks": []})
+        assert (answer.status_code, answer.json()) == (202, {"tasks": {}})
+        other = Asker(running.url, STRANGER, running.client)
+        assert other.send("GET", "/offer").status_code == 403  # who signs is who signs
+    settings = Settings.load({"provider": {"tasks": {"open": True}}}, {"listen": "0.0.0.0:0"})
+    with Home(tmp_path / "home") as home, pytest.raises(BadSettings, match="lets everybody in"):
+        application(home, settings, ())
 
 
 def test_a_request_counts_once(friend: Asker) -> None:
@@ -457,9 +484,6 @@ def test_a_task_sees_neither_the_key_nor_the_network(provider: Running, friend: 
 
 @pytest.mark.parametrize("sandbox", ["bubblewrap", "unshare", "limits"])
 def test_each_sandbox_performs(tmp_path: Path, hostile: None, sandbox: str) -> None:
-    from codata.provider.errors import BadSettings
-    from codata.provider.work.sandbox import choose
-
     try:
         choose(sandbox, tmp_path, tmp_path)
     except BadSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from codata.home import Home
 from codata.plan.rows import RowsParams
 from codata.plan.stage import Planner
 from codata.provider.settings import Settings
-from codata.provider.work import runner
+from codata.provider.work import runner, sweeping
 from codata.provider.work.children import Answer as Performed
 from codata.provider.work.children import Child
 from codata.records.receipt import Output, Receipt
@@ -58,9 +59,9 @@ def held(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _process(home: Path, listen: str) -> Iterator[tuple[subprocess.Popen[str], Asker]]:
-    """A provider as a process of its own."""
-    command = [str(CODATA), "provider", "serve", "--json", "--home", str(home), "--listen", listen]
+def _process(home: Path, listen: str, *before: str) -> Iterator[tuple[subprocess.Popen[str], Asker]]:
+    """A provider as a process of its own, its command after what stands `before`."""
+    command = [*before, str(CODATA), "provider", "serve", "--json", "--home", str(home), "--listen", listen]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
@@ -119,6 +120,39 @@ def test_a_signed_request_does_not_count_again_after_a_restart(tmp_path: Path) -
         with serving(tmp_path / "home", settings) as running:
             statuses.append(running.client.get("/offer", headers=headers).status_code)
     assert statuses == [200, 401]
+
+
+# -- a full disk -----------------------------------------------------------------------------------------
+
+_SMALL = 'mount -t tmpfs -o size="$0" small "$1" && cp "$2" "$1/config.toml" && shift 2 && exec "$@"'
+"""For a shell in namespaces of its own: the home on a disk of so many bytes, and then a command."""
+
+
+def test_a_disk_that_fills_up_loses_nothing(tmp_path: Path) -> None:
+    home, config = tmp_path / "home", tmp_path / "config.toml"
+    home.mkdir()
+    config.write_text(
+        f'[provider.tasks]\nworkers = 1\nkeep_free = 1\nsandbox = "limits"\n'
+        f'[[provider.tasks.allow]]\ndid = "{FRIEND.did}"\n'
+    )
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _SMALL, "24m", home, config]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], check=False).returncode:
+        pytest.skip("this machine does not let a test mount a small disk")
+    with _process(home, "127.0.0.1:0", *map(str, alone)) as (_, asker):
+        kept: list[CID] = []
+        while True:
+            block = Block.of(os.urandom(1 << 20))
+            answer = asker.push([block])
+            if answer.status_code != 200:
+                break
+            kept.append(block.cid)
+        assert asker.error(answer, 507)["kind"] == "DiskFull"
+        assert len(kept) > 10
+        for cid in kept:
+            assert asker.get(cid)
+        answer = asker.post("/tasks", {"tasks": [doing("nothing").cid]})
+        assert answer.status_code in (202, 507)  # refused, by itself or with all others; not a fault
+        assert asker.client.get(f"{asker.url}/health").status_code == 200
 
 
 # -- fetching --------------------------------------------------------------------------------------------
@@ -234,7 +268,7 @@ def test_results_are_kept_until_they_are_released(tmp_path: Path) -> None:
 
 
 def test_what_nobody_asks_for_expires_and_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "SWEEP", 0.05)
+    monkeypatch.setattr(sweeping, "SWEEP", 0.05)
     monkeypatch.setattr(runner, "IDLE", 0.05)
     with providing(tmp_path / "home", expires_after=1, collect=True) as running:
         asker = Asker(running.url, running.home.identity, running.client)

@@ -13,6 +13,7 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from codata.provider.work.errors import WrongAuthority
+from codata.provider.work.full import full_disks_named
 from codata.provider.work.policy import Allowed, Policy
 from codata.provider.work.seen import Seen
 from codata.signing import NotSigned, Signed, check_head, target_of
@@ -53,7 +54,8 @@ class Gate:
 
     def _let_in(self, signed: Signed) -> Asker:
         allowed = self._policy.admit(signed.did)
-        self._seen.add(signed, time.time())
+        with full_disks_named():
+            self._seen.add(signed, time.time())
         return Asker(signed.did, allowed, signed=True)
 
     def _check(self, request: Request, has_body: bool) -> Signed:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final, Literal, Self
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
-from codata.errors import TaskFailed
 from codata.execute.executors import available_cores
 from codata.provider.errors import to_value
 from codata.provider.work.changes import Changes
@@ -20,10 +18,12 @@ from codata.provider.work.custody import Custody
 from codata.provider.work.errors import DiskFull
 from codata.provider.work.examine import needs_of
 from codata.provider.work.fetching import fetch
+from codata.provider.work.full import full_disks_named
 from codata.provider.work.queue import Entry, Queue, State
 from codata.provider.work.sandbox import Sandbox, choose
 from codata.provider.work.sealing import Sealer
 from codata.provider.work.settings import TaskSettings
+from codata.provider.work.sweeping import Sweeper
 from codata.provider.work.tally import Tally
 
 _log = logging.getLogger("codata.provider")
@@ -34,11 +34,8 @@ FETCHES: Final = 2
 IDLE: Final = 5.0
 """Seconds without work after which a process lets go of the store."""
 
-SWEEP: Final = 30.0
-"""Seconds between two looks for what has expired."""
-
-COLLECT: Final = 600.0
-"""Seconds between two collections of garbage while tasks run."""
+PAUSE: Final = 1.0
+"""Seconds before a task is tried again whose end could not be written down."""
 
 Phase = Literal["fetching", "running"]
 
@@ -62,14 +59,17 @@ class Runner:
         self._awake: set[Child] = set()
         self._over = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._sealer = Sealer(custody, queue, settings.price, self._ended)
+        self._sealer = Sealer(custody, queue, settings.price, self._ended, self._again)
         self._sandbox: Sandbox | None = None
         self._choosing = threading.Lock()
 
     def __enter__(self) -> Self:
         self.add(self._queue.queued())
-        work = [self._perform] * self._settings.workers + [self._fetch] * FETCHES + [self._sweep]
+        work = [self._perform] * self._settings.workers + [self._fetch] * FETCHES
         self._threads = [threading.Thread(target=each, name="tasks", daemon=True) for each in work]
+        self._threads.append(
+            Sweeper(self._custody, self._queue, self._over, self._quiet, self._settings.collect)
+        )
         for thread in (self._sealer, *self._threads):
             thread.start()
         return self
@@ -151,7 +151,11 @@ class Runner:
                         return
                 child = child or Child(self._setup())
                 self._awake.add(child)
-                self._one(entry, child)
+                try:
+                    self._one(entry, child)
+                except Exception:  # noqa: BLE001 - whatever it is, the next task is performed
+                    _log.exception("a fault", extra={"fields": {"task": entry.task}})
+                    self._again([entry.task])
         finally:
             if child is not None:
                 child.stop()
@@ -169,9 +173,6 @@ class Runner:
             answer = child.perform(entry.task, entry.limits)
         except DiskFull as e:
             answer = Answer(error=to_value(e)["error"])
-        except Exception:  # noqa: BLE001 - whatever it is, the next task is performed
-            _log.exception("a fault", extra={"fields": {"task": entry.task}})
-            answer = Answer(error=to_value(TaskFailed("a fault in the provider", cid=entry.task))["error"])
         finally:
             with self._change:
                 del self._children[entry.task]
@@ -181,6 +182,19 @@ class Runner:
             self._drop(entry)
         else:
             self._end(entry.task, "failed", {"error": answer.error})
+
+    def _quiet(self) -> bool:
+        """Whether no process holds the store."""
+        return not self._awake
+
+    def _again(self, tasks: list[CID]) -> None:
+        """Queue tasks once more whose end could not be written down: the disk is full, say, for a while."""
+        if self._over.wait(PAUSE):
+            return
+        with self._change:
+            for task in tasks:
+                self._phases.pop(task, None)
+        self.add(entry for entry in self._queue.entries(tasks).values() if entry.state == "queued")
 
     def _drop(self, entry: Entry) -> None:
         """Leave a task that was cancelled, unless it is wanted again; at the end, any: it stays queued."""
@@ -199,36 +213,31 @@ class Runner:
     def _fetch(self) -> None:
         while entry := self._take("fetching", None):
             try:
-                with self._custody.putting():
-                    needs = needs_of(self._custody.store, entry.task)
-                    came = fetch(self._custody.store, needs, entry.sources, entry.limits.quota)
-                if came:
-                    fields = {"task": entry.task, "bytes": came}
-                    _log.info("fetched", extra={"fields": fields})
-                    self._tally.fetched.inc(came)
-            except CidStoreError as e:
-                self._end(entry.task, "failed", to_value(e))
-                continue
-            if entry.task in self._cancelled:
-                self._drop(entry)
-                continue
-            with self._change:
-                self._phases.pop(entry.task, None)
-                self._waiting["running"][entry.task] = entry
-                self._change.notify_all()
-            self._changes.publish([entry.task])
+                self._bring(entry)
+            except Exception:  # noqa: BLE001 - whatever it is, the next task is fetched for
+                _log.exception("a fault", extra={"fields": {"task": entry.task}})
+                self._again([entry.task])
 
-    def _sweep(self) -> None:
-        due, not_before = False, 0.0
-        while not self._over.wait(SWEEP):
-            try:
-                due |= self._custody.sweep(self._queue.forget(time.time())) and self._settings.collect
-                # Processes protect what they put since they last rested: what they hold is left for later.
-                quiet = not self._awake
-                if due and (quiet or time.monotonic() >= not_before) and self._custody.collect():
-                    due, not_before = not quiet, time.monotonic() + COLLECT
-            except Exception:  # noqa: BLE001 - whatever it is, the next look may go well
-                _log.exception("a fault", extra={"fields": {"doing": "letting go of what has expired"}})
+    def _bring(self, entry: Entry) -> None:
+        """Fetch what a task lacks, and let it wait to be performed."""
+        try:
+            with self._custody.putting(), full_disks_named():
+                needs = needs_of(self._custody.store, entry.task)
+                came = fetch(self._custody.store, needs, entry.sources, entry.limits.quota)
+        except CidStoreError as e:
+            self._end(entry.task, "failed", to_value(e))
+            return
+        if came:
+            _log.info("fetched", extra={"fields": {"task": entry.task, "bytes": came}})
+            self._tally.fetched.inc(came)
+        if entry.task in self._cancelled:
+            self._drop(entry)
+            return
+        with self._change:
+            self._phases.pop(entry.task, None)
+            self._waiting["running"][entry.task] = entry
+            self._change.notify_all()
+        self._changes.publish([entry.task])
 
     def _take(self, phase: Phase, seconds: float | None) -> Entry | None:
         """The next task to do this for; None at the end, or when none has come for so many seconds."""

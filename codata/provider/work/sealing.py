@@ -14,6 +14,7 @@ from codata.errors import FalseClaim
 from codata.provider.errors import to_value
 from codata.provider.work import answers
 from codata.provider.work.custody import Custody
+from codata.provider.work.full import full_disks_named
 from codata.provider.work.queue import Queue, State
 from codata.provider.work.settings import Price
 from codata.records.receipt import Receipt
@@ -26,13 +27,17 @@ LINGER: Final = 0.1
 Ended = Callable[[CID, State, dict[str, Any]], None]
 """Told of each task that has ended: its state, and what else is told of it."""
 
+Again = Callable[[list[CID]], None]
+"""Told of tasks whose end could not be written down."""
+
 
 class Sealer(threading.Thread):
     """The thread that seals."""
 
-    def __init__(self, custody: Custody, queue: Queue, price: Price, ended: Ended) -> None:
+    def __init__(self, custody: Custody, queue: Queue, price: Price, ended: Ended, again: Again) -> None:
         super().__init__(name="sealer", daemon=True)
-        self._custody, self._queue, self._price, self._ended = custody, queue, price, ended
+        self._custody, self._queue, self._price = custody, queue, price
+        self._ended, self._again = ended, again
         self._waiting: list[tuple[CID, CID]] = []
         self._change = threading.Condition()
         self._over = False
@@ -53,11 +58,12 @@ class Sealer(threading.Thread):
     def run(self) -> None:
         """Seal, a batch after another."""
         while batch := self._next():
+            tasks = [task for task, _ in batch]
             try:
-                self._seal(batch)
-            except CidStoreError as e:
-                _log.error("failed", extra={"fields": {"kind": e.kind, "message": e.message}})
-                self._fail([task for task, _ in batch], e)
+                self._try(batch, tasks)
+            except Exception:  # noqa: BLE001 - whatever it is, the next batch is sealed
+                _log.exception("a fault", extra={"fields": {"tasks": tasks}})
+                self._again(tasks)
 
     def _next(self) -> list[tuple[CID, CID]]:
         with self._change:
@@ -66,6 +72,14 @@ class Sealer(threading.Thread):
                 self._change.wait_for(lambda: len(self._waiting) >= seals.BATCH or self._over, LINGER)
             batch, self._waiting = self._waiting[: seals.BATCH], self._waiting[seals.BATCH :]
             return batch
+
+    def _try(self, batch: list[tuple[CID, CID]], tasks: list[CID]) -> None:
+        try:
+            with full_disks_named():
+                self._seal(batch)
+        except CidStoreError as e:
+            _log.error("failed", extra={"fields": {"kind": e.kind, "message": e.message}})
+            self._fail(tasks, e)
 
     def _seal(self, batch: list[tuple[CID, CID]]) -> None:
         good: list[tuple[CID, Receipt]] = []

@@ -13,6 +13,7 @@ from codata.provider.work.custody import Custody
 from codata.provider.work.errors import MissingInput, OverQuota, TooManyTasks
 from codata.provider.work.examine import MAX_INPUTS, Accepted, examine
 from codata.provider.work.fetching import allowed, missing
+from codata.provider.work.full import full_disks_named
 from codata.provider.work.gate import Asker
 from codata.provider.work.policy import Policy
 from codata.provider.work.queue import Entry, Queue
@@ -53,7 +54,8 @@ class Submissions:
                 taken.append(accepted)
             except CidStoreError as e:
                 told[task] = refused(task, e)
-        self._queue(asker.did, taken, from_there)
+        with full_disks_named():
+            self._queue(asker.did, taken, from_there)
         return {task: told[task] for task in tasks if task in told} | self.states.of(asker.did, tasks)
 
     def leave(self, did: str, task: CID) -> dict[str, Any]:
@@ -64,8 +66,9 @@ class Submissions:
         told = self.states.of(did, [task]).get(task)
         if told is None:
             raise unknown(task)
-        alone = self.queue.leave(did, task)
-        self.custody.release(did, task)
+        with full_disks_named():
+            alone = self.queue.leave(did, task)
+            self.custody.release(did, task)
         if told["state"] in FINAL:
             return told
         if alone:

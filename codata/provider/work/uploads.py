@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
@@ -21,14 +19,14 @@ from cid_store.errors import (
     DecodeError,
     InvalidCID,
     LimitExceeded,
-    StoreError,
     UnsupportedHash,
     UsageError,
 )
 from codata.provider.accept import CAR_TYPE
 from codata.provider.errors import WrongMediaType
 from codata.provider.work.custody import Custody
-from codata.provider.work.errors import BadBlocks, DiskFull, OverQuota
+from codata.provider.work.errors import BadBlocks, OverQuota
+from codata.provider.work.full import full_disks_named
 from codata.provider.work.gate import Asker, Gate
 from codata.provider.work.queue import Queue
 from codata.provider.work.received import media_type, spooled
@@ -71,7 +69,7 @@ class Uploads:
             fresh = self._check_lasting(asker, file)
         kept: dict[CID, int] = {}
         try:
-            with self.custody.putting():
+            with self.custody.putting(), full_disks_named():
                 self.custody.store.put_many(_noted(file, kept))
                 self.custody.store.persist(kept)
                 if root is None:
@@ -80,10 +78,6 @@ class Uploads:
                     self.custody.keep_copy(asker.did, root, fresh)
         except _WRONG as e:
             raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
-        except StoreError as e:
-            if _is_full(e):
-                raise DiskFull("the provider's disk is full") from e
-            raise
         return len(kept), sum(kept.values())
 
     def _check_quota(self, asker: Asker, file: IO[bytes]) -> None:
@@ -139,14 +133,3 @@ def _noted(file: IO[bytes], kept: dict[CID, int]) -> Iterator[Block]:
             if block.cid.hash_code != multihash.IDENTITY:
                 kept[block.cid] = len(block.data)
                 yield block
-
-
-def _is_full(error: BaseException | None) -> bool:
-    """Whether a lack of room is behind an error of the store."""
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            return True
-        if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            return True
-        error = error.__cause__ or error.__context__
-    return False
