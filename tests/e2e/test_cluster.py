@@ -120,6 +120,7 @@ def test_dask_by_itself_moves_more(spread: Spread, running: Running) -> None:
     assert where.moved[0] > 0
 
 
+@pytest.mark.slow
 def test_over_tls(spread: Spread) -> None:
     cert, key = certificate(spread.folder)
     with cluster("tls", tls_options(cert, key), spread.folder, spread.stores()) as running:
@@ -128,6 +129,7 @@ def test_over_tls(spread: Spread) -> None:
             assert spread.run(home, where).outputs["output"] == spread.output
 
 
+@pytest.mark.slow
 def test_what_the_home_alone_has_is_sent(spread: Spread) -> None:
     with cluster("tcp", [], spread.folder, (spread.folder / "a", spread.folder / "b")) as running:
         with spread.made.home() as home, Watched(running.address, timeout=60) as where:
@@ -138,6 +140,7 @@ def test_what_the_home_alone_has_is_sent(spread: Spread) -> None:
         assert done.executed == done.tasks
 
 
+@pytest.mark.slow
 def test_a_killed_worker_whose_data_others_have(spread: Spread) -> None:
     with (
         cluster("tcp", [], spread.folder, spread.stores(both=True)) as running,
