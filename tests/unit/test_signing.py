@@ -7,6 +7,8 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cid_store.errors import UsageError
 from codata import signing
@@ -227,6 +229,23 @@ def test_a_signature_of_another_form_does_not_pass(parameters: str) -> None:
 def test_malformed_headers_do_not_pass(changed: dict[str, str]) -> None:
     with pytest.raises(BadSignature):
         checked(headers() | changed)
+
+
+@given(st.data())
+def test_no_character_of_the_headers_may_be_another(data: st.DataObject) -> None:
+    made = headers()
+    name = data.draw(st.sampled_from(sorted(made)))
+    at = data.draw(st.integers(0, len(made[name]) - 1))
+    other = data.draw(st.characters(max_codepoint=0x2FF).filter(lambda c: c != made[name][at]))
+    changed = made[name][:at] + other + made[name][at + 1 :]
+    with pytest.raises(BadSignature):
+        checked(made | {name: changed})
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_whatever_the_headers_hold_is_refused(signature_input: str, signature: str) -> None:
+    with pytest.raises(BadSignature):
+        checked({"signature-input": signature_input, "signature": signature})
 
 
 def test_two_signatures_are_not_read() -> None:

@@ -161,8 +161,11 @@ class Custody:
         with self._lock:
             if self._busy:
                 return False
-            collect(self._home)
-            return True
+            self.store.settle()
+        # It may take long, and nobody waits for it: what is put meanwhile is protected by its own hold.
+        with Home(self.home_path, store_url=self._home.store_url) as home:
+            collect(home)
+        return True
 
     def _pages(self, cid: CID) -> Iterator[CID]:
         if cid.codec == DAG_CBOR and kind_of(self.store, cid) == PAGE:
