@@ -1,8 +1,9 @@
 """What parsing a page may cost, told from its bytes alone.
 
 A page need not be large to be expensive: a tree builder makes open formatting elements anew in every
-paragraph, and holds each attribute of a tag against the others. Every `<` before a letter counts as a
-start tag here, also in comments and scripts: nothing that a parser takes for a tag escapes the count.
+paragraph, looks through all open elements at many tags, and holds each attribute of a tag against the others.
+Every `<` before a letter counts as a start tag here and every `</` before one as an end tag, also in comments
+and scripts: nothing that a parser takes for a tag escapes the count.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ TOO_COSTLY: Final = -1
 MAX_ATTRIBUTES: Final = 1024
 """Attributes of one tag: they cost their number squared."""
 
-MAX_ELEMENTS: Final = 1 << 20
-"""Start tags times different formatting tags.
+MAX_TAGS: Final = 1 << 16
+"""Start and end tags: each may cost as many steps as there are open elements."""
 
-A tree has at most three elements of each different formatting tag anew for each start tag (HTML standard,
+MAX_ELEMENTS: Final = 1 << 18
+"""Tags times different formatting tags.
+
+A tree has at most three elements of each different formatting tag anew for each tag (HTML standard,
 "reconstruct the active formatting elements" and its Noah's Ark clause).
 """
 
@@ -109,13 +113,20 @@ def _is_new(data: Array, at: int, end: int, starts: Array, ends: Array, known: i
 
 
 @compiled
-def _start_tags(data: Array, begin: int, end: int, formatting: Array, starts: Array, ends: Array) -> int:
+def _tags(data: Array, begin: int, end: int, formatting: Array, starts: Array, ends: Array) -> int:
     count, known, work = 0, 0, 0
     for at in range(begin, end - 1):
-        letter = data[at + 1] | 0x20
-        if data[at] != _LESS or letter < 0x61 or letter > 0x7A:
+        if data[at] != _LESS:
+            continue
+        ends_tag = data[at + 1] == _SLASH and at + 2 < end
+        letter = data[at + 1 + ends_tag] | 0x20
+        if letter < 0x61 or letter > 0x7A:
             continue
         count += 1
+        if count > MAX_TAGS or count * known > MAX_ELEMENTS:
+            return TOO_COSTLY
+        if ends_tag:
+            continue
         named, name = _name(data, at + 1, end)
         closed, attributes = _attributes(data, named, end)
         work += closed - at
@@ -130,19 +141,17 @@ def _start_tags(data: Array, begin: int, end: int, formatting: Array, starts: Ar
             starts[known] = at
             ends[known] = closed
             known += 1
-        if count * known > MAX_ELEMENTS:
-            return TOO_COSTLY
-    return count
+    return count if count * known <= MAX_ELEMENTS else TOO_COSTLY
 
 
 @compiled
-def start_tags(data: Array, offsets: Array, formatting: Array) -> Array:
-    """How many start tags each page has at most (int64), or `TOO_COSTLY`.
+def tags(data: Array, offsets: Array, formatting: Array) -> Array:
+    """How many start and end tags each page has at most (int64), or `TOO_COSTLY`.
 
     Page i is `data[offsets[i]:offsets[i + 1]]` (uint8); `formatting` is `FORMATTING`.
     """
     found = np.empty(len(offsets) - 1, np.int64)
     starts, ends = np.empty(1024, np.int64), np.empty(1024, np.int64)
     for row in range(len(offsets) - 1):
-        found[row] = _start_tags(data, offsets[row], offsets[row + 1], formatting, starts, ends)
+        found[row] = _tags(data, offsets[row], offsets[row + 1], formatting, starts, ends)
     return found

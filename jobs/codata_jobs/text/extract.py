@@ -17,7 +17,7 @@ DEPTH: Final = 512
 """Elements within each other, in a page that is measured: what browsers of the Blink family keep."""
 
 MEASURED: Final = 8192
-"""Start tags above which a page's depth is measured.
+"""Tags above which a page's depth is measured.
 
 Below, its depth squared costs less than a second.
 """
@@ -51,9 +51,9 @@ class Extract(RowStep):
     Rule: bytes are read by the first that holds: a byte-order mark of UTF-8 or UTF-16; valid UTF-8; the
     encoding that a `meta` tag in the first 1024 bytes declares; windows-1252. The text is that of
     Resiliparse's `extract_plain_text`, without comments, forms and `noscript`. Null for a null, for a page
-    above `max_bytes`, and for one whose tree could grow out of proportion: a tag with more than 1024
-    attributes, start tags times different formatting tags above 2^20, or (with `main_content`, above 8192
-    start tags) elements nested deeper than 512.
+    above `max_bytes`, and for one that could cost out of proportion: a tag with more than 1024 attributes,
+    more than 65,536 tags, tags times different formatting tags above 2^18, or (above 8,192 tags) elements
+    nested deeper than 512 (docs/spec/prepare.md).
     Source: Resiliparse 2 (ChatNoir); DataComp-LM extracts its pages with it, with these defaults.
     Engines: resiliparse.
     """
@@ -93,17 +93,17 @@ def _texts(column: Any, params: ExtractParams) -> list[str | None]:
         None if page is None or len(page) > params.max_bytes else decode(page)
         for page in column.cast(pa.large_binary()).to_pylist()
     ]
-    tags = _start_tags(pages)
+    tags = _tags(pages)
     return [
         None if page is None else _text(page, count, params) for page, count in zip(pages, tags, strict=True)
     ]
 
 
-def _start_tags(pages: list[str | None]) -> list[int]:
-    """How many start tags each page has at most; negative where it may cost too much to parse."""
-    from codata_jobs.kernels.html import FORMATTING, start_tags
+def _tags(pages: list[str | None]) -> list[int]:
+    """How many tags each page has at most; negative where it may cost too much to parse."""
+    from codata_jobs.kernels.html import FORMATTING, tags
 
-    found: list[int] = start_tags(*text_buffers(pages), FORMATTING).tolist()
+    found: list[int] = tags(*text_buffers(pages), FORMATTING).tolist()
     return found
 
 
@@ -121,7 +121,7 @@ def _text(page: str, tags: int, params: ExtractParams) -> str | None:
         tree = HTMLTree.parse(page)
     except HTMLParserException:
         return None
-    if params.main_content and tags > MEASURED and _deeper(tree.document, DEPTH):
+    if tags > MEASURED and _deeper(tree.document, DEPTH):
         return None
     return extract_plain_text(
         tree,
