@@ -79,7 +79,10 @@ def add(
         check_name(name)
         check_name(f"{name}.run")
     options: dict[str, Any] = {"header": header, "delimiter": delimiter}
-    with session(home, json, store) as (opened, out), executor(workers, cluster, tls) as where:
+    with (
+        session(home, json, store) as (opened, out),
+        executor(workers, cluster, tls, opened.store_url) as where,
+    ):
         with progress(json) as shown:
             added = run(opened, paths, where, format_=format_, schema=schema, options=options, progress=shown)
         if name:

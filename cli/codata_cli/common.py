@@ -55,8 +55,8 @@ def session(home: Path | None, json: bool, store: str | None = None) -> Iterator
         yield opened, Output(json)
 
 
-def executor(workers: int | None, cluster: str | None, tls: str | None) -> Executor:
-    """The executor that the options name."""
+def executor(workers: int | None, cluster: str | None, tls: str | None, store: str = "") -> Executor:
+    """The executor that the options name, for a home with this store."""
     from cid_store.errors import UsageError
     from codata.execute.executors import Embedded
 
@@ -65,8 +65,8 @@ def executor(workers: int | None, cluster: str | None, tls: str | None) -> Execu
     from codata.execute.cluster import Cluster
 
     if tls is None:
-        return Cluster(cluster)
+        return Cluster(cluster, store=store)
     match tls.split(","):
         case [ca, cert, key]:
-            return Cluster(cluster, tls=(ca, cert, key))
+            return Cluster(cluster, store=store, tls=(ca, cert, key))
     raise UsageError("--tls takes three paths joined by commas: CA,CERT,KEY")

@@ -198,7 +198,7 @@ def run(
                 workers=workers,
             )
             if on
-            else executor(workers, cluster, tls)
+            else executor(workers, cluster, tls, opened.store_url)
         )
         with where, progress(json) as bar:
             result = start(opened, loaded, inputs, where, bar, leave=leave)

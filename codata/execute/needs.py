@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from cid_store import Store
 from cid_store.block import Block
-from cid_store.cid import CID, DAG_CBOR
-from cid_store.walk import walk
+from cid_store.cid import CID, DAG_CBOR, RAW
+from cid_store.walk import links_of
 from codata import ops
 from codata.closure import PAGE, links
 from codata.records import pages
@@ -61,10 +61,18 @@ def blocks_of(store: Store, cid: CID) -> Iterator[Block]:
 
     Of a node these are itself and, of a list, its pages: what they link to is another input.
     """
-    if cid.codec != DAG_CBOR:
-        found = [block.cid for block in walk(store, [cid])]
-    elif kind_of(store, cid) == PAGE:
-        found = list(pages.cids(store, cid))
-    else:
-        found = [cid]
-    yield from store.get_many(reversed(found))
+    yield from store.get_many(names_of(store, cid))
+
+
+def names_of(store: Store, cid: CID) -> list[CID]:
+    """The names of these blocks. Leaves of files are not read for it."""
+    if cid.codec == DAG_CBOR:
+        return list(pages.cids(store, cid))[::-1] if kind_of(store, cid) == PAGE else [cid]
+    found: dict[CID, None] = {}
+    pending = [cid]
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found[name] = None
+            pending += links_of(name, store.get(name)) if name.codec != RAW else ()
+    return list(found)[::-1]

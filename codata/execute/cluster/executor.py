@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from cid_store import Store
+from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR
 from cid_store.errors import BlockNotFound, CidStoreError
 from codata.errors import TaskFailed
 from codata.execute.account import Account
 from codata.execute.cluster.connection import Connection
+from codata.execute.cluster.peers import Gone
 from codata.execute.cluster.plugin import ANNOTATION
 from codata.execute.cluster.shelf import pull, push, size_of
 from codata.execute.cluster.task import Ran, work_there
@@ -33,13 +35,21 @@ _BROUGHT: Final = 16
 class Cluster(Executor):
     """An existing Dask scheduler with its workers: machines that trust each other and have the same packages.
 
-    Workers have stores of their own, or all see the home's. `tls`: paths of CA, certificate and key.
+    Workers have stores of their own, or all see the home's. `store`: the home's URL, where something
+    may be asked for before a stage has run; `tls`: paths of CA, certificate and key.
     """
 
-    def __init__(self, address: str, *, tls: tuple[str, str, str] | None = None, timeout: float = 10) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        store: str = "",
+        tls: tuple[str, str, str] | None = None,
+        timeout: float = 10,
+    ) -> None:
         self._to = Connection(address, tls, timeout)
         self._where = Whereabouts()
-        self._url = ""
+        self._url = store
         self._moved = self._fetched = 0
 
     def close(self) -> None:
@@ -173,14 +183,20 @@ class Cluster(Executor):
                 records.setdefault(address, {}).update(dict.fromkeys(need.records))
             first = chosen[need.cid][0]
             for cid in need.inputs:
-                if not self._where.holders(cid):
-                    size = push(self._to.asking(first), self._url, list(blocks_of(home, cid)))
+                if not self._where.holders(cid) and (size := self._push(first, [cid], blocks_of(home, cid))):
                     self._moved += 0 if cid.codec == DAG_CBOR else size
-                    self._where.add(cid, first)
         for address, cids in records.items():
-            push(self._to.asking(address), self._url, list(home.get_many(cids)))
-            for cid in cids:
-                self._where.add(cid, address)
+            self._push(address, cids, home.get_many(cids))
+
+    def _push(self, address: str, cids: Iterable[CID], blocks: Iterable[Block]) -> int:
+        """Send these to a worker; returns their bytes. Where it has left, its tasks say what they lack."""
+        try:
+            size = push(self._to.asking(address), self._url, list(blocks))
+        except Gone:
+            return 0
+        for cid in cids:
+            self._where.add(cid, address)
+        return size
 
     def _home(self, home: Store, need: Need, ran: Ran) -> Outcome:
         """Bring the receipt and what plans read; note where the rest is. An outcome that the plan can use."""

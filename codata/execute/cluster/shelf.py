@@ -16,7 +16,7 @@ from cid_store import Store
 from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR
 from codata.execute.cluster.peers import Peers
-from codata.execute.needs import blocks_of
+from codata.execute.needs import names_of
 from codata.execute.worker import opened
 from codata.provider.held import held
 
@@ -85,7 +85,7 @@ def codata_sizes(url: str, cids: Sequence[str]) -> list[int]:
 
 def codata_blocks(url: str, cid: str) -> list[str]:
     """The blocks of an input, what is below a node before it."""
-    return [str(block.cid) for block in blocks_of(shelf(url), CID(cid))]
+    return [str(name) for name in names_of(shelf(url), CID(cid))]
 
 
 def codata_get(url: str, cids: Sequence[str]) -> list[bytes]:
