@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codata.errors import ParameterError
+from codata.errors import NotCheckable, ParameterError
 from tests.driving import Driver
 
 pytest.importorskip("numba", reason="the extra `text` is not installed")
@@ -131,3 +132,10 @@ def test_no_element_escapes_the_count(page: str) -> None:
     named = list(document.query_selector_all("p, b, script, table"))
     (count,) = _tags([page])
     assert len(named) <= count * (1 + 3 * page.count("<b"))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resiliparse.parse.html", None)
+    with pytest.raises(NotCheckable, match="resiliparse") as caught:
+        texts(["<p>x"])
+    assert "codata-pipeline[text]" in caught.value.next_step

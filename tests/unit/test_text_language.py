@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from codata_jobs.text import language
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codata.errors import ParameterError
+from codata.errors import NotCheckable, ParameterError
 from codata.table import logical_hash
 from tests.driving import Driver
 
@@ -112,3 +114,21 @@ def test_the_library_agrees(reference: Any, texts: list[str]) -> None:
         best = max(ranked.values())
         assert abs(score - best) < 3e-4
         assert best - ranked[label] < 1e-5
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    language.model.cache_clear()
+    monkeypatch.setitem(sys.modules, "py3langid.modelio", None)
+    with pytest.raises(NotCheckable, match="py3langid") as caught:
+        rows(["text"])
+    assert "codata-pipeline[text]" in caught.value.next_step
+
+
+def test_a_model_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    language.model.cache_clear()
+    modelio = pytest.importorskip("py3langid.modelio")
+    ptc = np.full((1, 2), 1 / 3, np.float32)
+    other = ptc, np.zeros(2, np.float32), ["a", "b"], [0] * 256, [0], [-1]
+    monkeypatch.setattr(modelio, "load_model", lambda path: other)
+    with pytest.raises(NotCheckable, match="not of the kind"):
+        rows(["text"])
