@@ -27,6 +27,7 @@ from codata.plan.stage import Planner
 from codata.provider.app import application
 from codata.provider.errors import BadSettings
 from codata.provider.settings import Settings
+from codata.provider.work import changes
 from codata.provider.work.sandbox import choose
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
@@ -422,6 +423,15 @@ def test_a_quota_is_held_and_freed(tmp_path: Path) -> None:
         assert (error["kind"], error["rule"]) == ("OverQuota", f"rule 1 ({FRIEND.did})")
         running.home.kept.sweep(1e12)
         assert asker.push([Block.of(b"x" * 2000)]).status_code == 200
+
+
+def test_one_did_does_not_take_all_places_to_wait(friend: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_WAITING", 0)
+    task = doing("nothing").cid
+    error = friend.error(friend.send("GET", f"/tasks/{task}?wait=1"), 429)
+    assert error["kind"] == "Busy"
+    assert friend.error(friend.post("/tasks/events", {"tasks": [task]}), 429)["kind"] == "Busy"
+    assert friend.send("GET", f"/tasks/{task}").status_code == 404
 
 
 def test_a_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:

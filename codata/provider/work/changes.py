@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from cid_store.cid import CID
+from codata.provider.errors import Busy
+
+MAX_WAITING: Final = 128
+"""Requests of one DID that wait for tasks at once: the places are for all."""
 
 
 class Watcher:
@@ -39,6 +45,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._watchers: dict[CID, set[Watcher]] = {}
+        self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def publish(self, tasks: Iterable[CID]) -> None:
@@ -51,17 +58,26 @@ class Changes:
             except RuntimeError:
                 continue  # the loop has ended, and with it the request
 
+    def check(self, did: str) -> None:
+        """Raise `Busy` where as many of one DID wait as may."""
+        if self._waiting[did] >= MAX_WAITING:
+            raise Busy(f"{MAX_WAITING} requests of {did} wait for tasks")
+
     @contextmanager
-    def watching(self, tasks: Iterable[CID]) -> Iterator[Watcher]:
+    def watching(self, did: str, tasks: Iterable[CID]) -> Iterator[Watcher]:
         """Wait for these tasks: on the event loop, from before their states are looked at."""
         watcher, mine = Watcher(asyncio.get_running_loop()), set(tasks)
         with self._lock:
+            self._waiting[did] += 1
             for task in mine:
                 self._watchers.setdefault(task, set()).add(watcher)
         try:
             yield watcher
         finally:
             with self._lock:
+                self._waiting[did] -= 1
+                if not self._waiting[did]:
+                    del self._waiting[did]
                 for task in mine:
                     left = self._watchers[task]
                     left.discard(watcher)

@@ -37,6 +37,7 @@ class Events:
         """A stream from the present states on, until all are final."""
         asker = await self.gate.admit(request, has_body=True)
         tasks = task_cids(await json_body(request, asker, self.patience), MAX_TASKS)
+        self.changes.check(asker.did)
         return StreamingResponse(
             self._stream(asker, tasks),
             media_type="text/event-stream",
@@ -44,7 +45,7 @@ class Events:
         )
 
     async def _stream(self, asker: Asker, tasks: list[CID]) -> AsyncIterator[bytes]:
-        with self.changes.watching(tasks) as watcher:
+        with self.changes.watching(asker.did, tasks) as watcher:
             open_, changed, told = set(tasks), tasks, dict[CID, Any]()
             while True:
                 now = await to_thread.run_sync(self.states.of, asker.did, changed)

@@ -54,7 +54,9 @@ class Tasks:
         """The state of a task; with `?wait=SECONDS`, once it is final or the time is over."""
         asker = await self.gate.admit(request)
         task, wait = _task(request), _wait(request)
-        with self.changes.watching([task]) as watcher:
+        if wait:
+            self.changes.check(asker.did)
+        with self.changes.watching(asker.did, [task]) as watcher:
             end = time.monotonic() + wait
             while True:
                 told = await to_thread.run_sync(self._told, asker, task)
