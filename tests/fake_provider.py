@@ -281,7 +281,12 @@ def fake_provider(path: Path, behaviour: Behaviour | None = None) -> Iterator[Fa
             running = server(fake.dying(app), settings)
             running.config.lifespan = "off"  # the task service behind the real one does not begin
             fake._running = running
-            thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+
+            def run() -> None:
+                running.run(sockets=[listener])
+                listener.close()  # else the system goes on to take connections for it
+
+            thread = threading.Thread(target=run, daemon=True)
             thread.start()
             try:
                 yield fake

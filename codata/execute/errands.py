@@ -161,8 +161,8 @@ class Errands:
     def _bring(self, cid: CID) -> tuple[CID, CidStoreError | None]:
         try:
             self._supply.bring(cid)
-        except CidStoreError as e:
-            return cid, e
+        except Exception as e:  # noqa: BLE001 - see `_named`
+            return cid, _named(e)
         return cid, None
 
     def _send(
@@ -172,8 +172,8 @@ class Errands:
             return brought
         try:
             self._supply.push(member, [cid])
-        except CidStoreError as e:
-            return cid, e
+        except Exception as e:  # noqa: BLE001 - see `_named`
+            return cid, _named(e)
         return cid, None
 
     def _tasks(
@@ -198,8 +198,8 @@ class Errands:
                 left[need.cid] = need
         try:
             self._follow(errand, left)
-        except CidStoreError as e:
-            self._broke(member, list(left), e)
+        except Exception as e:  # noqa: BLE001 - see `_named`
+            self._broke(member, list(left), _named(e))
 
     def _follow(self, errand: Errand, left: dict[CID, Need]) -> None:
         member = errand.member
@@ -213,12 +213,14 @@ class Errands:
             self._supply.count(member, errand.pull)
         for state in states.values():
             if state.final:
-                self._final(member, left.pop(state.task), state)
+                self._final(member, left[state.task], state)
+                del left[state.task]  # not before: what it could not give is still to be done
         for change in member.client.follow(list(left)) if left else ():
             if change is not None:
                 self.events.put(Beat(member))
             if change is not None and change.final and change.task in left:
-                self._final(member, left.pop(change.task), change)
+                self._final(member, left[change.task], change)
+                del left[change.task]
             if left.keys() <= self._over:
                 return
 
@@ -250,9 +252,16 @@ class Errands:
                 ready.append(need.cid)
         try:
             self._at_home(ready, lambda outcome: self.events.put(Home(outcome)))
-        except CidStoreError as e:
+        except Exception as e:  # noqa: BLE001 - see `_named`
             for cid in ready:
-                self.events.put(Home(Outcome(cid, error=e)))
+                self.events.put(Home(Outcome(cid, error=_named(e))))
+
+
+def _named(error: Exception) -> CidStoreError:
+    """Any error as one that can be told: what went wrong in a thread must not leave tasks that nobody has."""
+    if isinstance(error, CidStoreError):
+        return error
+    return ProviderError(f"{type(error).__name__}: {error}")
 
 
 def _run(graph: dict[str, tuple[Any, ...]]) -> None:

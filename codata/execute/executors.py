@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from hashlib import sha256
 from multiprocessing import get_context
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from cid_store.cid import CID
 from codata.errors import OutOfResources
@@ -26,6 +26,9 @@ Report = Callable[[Outcome], None]
 
 class Executor(ABC):
     """Runs tasks that do not depend on each other."""
+
+    elsewhere: ClassVar[bool] = False
+    """Whether a run's inputs may lie with others alone, whose business it is to keep them."""
 
     @abstractmethod
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:

@@ -47,6 +47,8 @@ class Terms:
 class Providers(Executor):
     """Tasks go to the providers at `urls`, each to where most of its inputs are (docs/spec/placement.md)."""
 
+    elsewhere = True
+
     def __init__(
         self,
         home: Home,

@@ -64,7 +64,8 @@ def run(
 
     def complete(driven: Driven) -> None:
         # What the run keeps must be at hand, also where all of its work was known already.
-        for name, root in (*inputs.items(), *driven.outputs.items()):
+        kept = driven.outputs.items() if executor.elsewhere else (*inputs.items(), *driven.outputs.items())
+        for name, root in kept:
             driver.restore(name, _shards(home, root))
         if not leave:
             for name, root in driven.outputs.items():

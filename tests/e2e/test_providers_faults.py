@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.errors import TaskFailed
+from codata.estimate import estimate
+from codata.execute.assign import Wish
+from codata.execute.progress import Quiet
 from codata.execute.providers import Providers, Terms
 from codata.execute.run import RunResult, run
 from codata.execute.watch import Bounds
 from codata.home import Home
+from codata.records.receipt import Receipt
 from codata.records.run import Run
 from codata.verify.structure import check_structure
 from tests.fake_provider import Behaviour, FakeProvider, fake_provider
@@ -121,6 +127,32 @@ def test_what_went_with_a_provider_is_made_again(data: Spread, tmp_path: Path) -
         assert result.account.providers[2].word == "gone"
 
 
+def test_inputs_may_be_gone_once_they_are_used(data: Spread, tmp_path: Path) -> None:
+    with _providers(data, tmp_path, [Behaviour(), Behaviour()]) as fakes, Home(tmp_path / "home") as home:
+        know(data, home)
+        with Providers(home, [fake.url for fake in fakes], Terms(bounds=PATIENT)) as executor:
+            lines = _Stages(at="sort", do=lambda: _forget(fakes, data))
+            result = run(home, job_of(home, STEPS), {"data": data.dataset}, executor, lines)
+        assert result.outputs == data.alone.outputs
+
+
+def _forget(fakes: Sequence[FakeProvider], data: Spread) -> None:
+    for fake in fakes:
+        fake.home.store.delete(data.shards)
+
+
+class _Stages(Quiet):
+    """Does something when a stage of that step begins, once."""
+
+    def __init__(self, at: str, do: Callable[[], None]) -> None:
+        self._at, self._do = at, do
+
+    def stage(self, name: str, tasks: int, reused: int) -> None:
+        if name.startswith(self._at):
+            self._at = "never again"
+            self._do()
+
+
 def test_a_provider_that_says_nothing_more_is_left(data: Spread, tmp_path: Path) -> None:
     behaviours = [Behaviour(), Behaviour(takes=2)]
     with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
@@ -194,9 +226,6 @@ def test_two_that_disagree_and_nobody_to_decide(data: Spread, tmp_path: Path) ->
 
 
 def _tasks(home: Home, receipts: Sequence[str]) -> set[Any]:
-    from cid_store.cid import CID
-    from codata.records.receipt import Receipt
-
     return {Receipt.load(home.store, CID(text)).task for text in receipts}
 
 
@@ -224,6 +253,51 @@ def test_what_a_provider_can_not_run_is_said_of_every_provider(data: Spread, tmp
         _run(data, home, fakes, home=False)
     assert f"{fakes[0].url}: runs no rows" in failed.value.message
     assert f"{fakes[1].url}: has " in failed.value.message
+
+
+def test_the_cheapest_of_those_that_hold_it_all(data: Spread, tmp_path: Path) -> None:
+    dear = Behaviour(offer={"price": {"cpu_second": "5", "gigabyte": "0.5"}})
+    cheap = Behaviour(offer={"price": {"cpu_second": "1", "gigabyte": "0.1"}})
+    with (
+        _providers(data, tmp_path, [dear, cheap], copies=2) as fakes,
+        Home(tmp_path / "home") as home,
+    ):
+        result = _run(data, home, fakes, wish=Wish("price"))
+        one, other = result.account.providers
+        assert (one.tasks, one.price) == (0, 0)
+        assert other.price > 0
+        assert result.account.actual.price == other.price
+        spent = [
+            Receipt.load(home.store, r.receipt) for r in Run.load(home.store, result.run).entries(home.store)
+        ]
+        cpu = sum(r.cost.cpu_us for r in spent if r.executor == fakes[1].did)
+        read = sum(r.cost.bytes_in + r.cost.bytes_out for r in spent if r.executor == fakes[1].did)
+        assert other.price == Decimal(cpu) / 10**6 + Decimal(read) / 10**10
+
+
+def test_a_preview_says_where_and_why(data: Spread, tmp_path: Path) -> None:
+    only_dedup = Behaviour(offer={"steps": ["dedup.*"]})
+    priced = Behaviour(offer={"price": {"cpu_second": "2", "gigabyte": "0"}})
+    with (
+        _providers(data, tmp_path, [only_dedup, priced]) as fakes,
+        Home(tmp_path / "home") as home,
+    ):
+        know(data, home)
+        todo = estimate(home, job_of(home, STEPS), {"data": data.dataset}).todo
+        with Providers(home, [fake.url for fake in fakes]) as executor:
+            seen = executor.preview(todo)
+        assert [p.url for p in seen.providers] == [fakes[1].url]
+        assert [seat.why.split(" of")[0] for seat in seen.seats].count("holds all") == 6
+        assert [seat.why.split(";")[0] for seat in seen.seats if seat.bytes_moved] != []
+        assert seen.cost.bytes_moved == sum(seat.bytes_moved for seat in seen.seats)
+        assert seen.cost.price == pytest.approx(Decimal(2) * Decimal(seen.providers[0].seconds))
+        again = seen.verifying(459)
+        assert again.seconds == pytest.approx(seen.providers[0].seconds)
+        with Providers(home, [fakes[0].url]) as executor:
+            nowhere = executor.preview(todo)
+        assert nowhere.seats == ()
+        assert set(nowhere.unplaced.values()) == {(f"{fakes[0].url}: runs no rows",)}
+        assert nowhere.at_home == len(data.shards)
 
 
 def test_a_full_provider_is_left(data: Spread, tmp_path: Path) -> None:
