@@ -15,7 +15,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from string import punctuation
+from string import ascii_letters, punctuation
 from typing import Any, Final
 
 import numpy as np
@@ -65,11 +65,12 @@ def _bare(text: str) -> str:
 
 @dataclass(frozen=True)
 class Tables:
-    """By code point: `kind`, `first` (into `mapped`) and `context`.
+    """By code point: `letters` (of ASCII alone), `kind`, `first` (into `mapped`) and `context`.
 
     `mapped`: the number of code points, then each with its combining class above it.
     """
 
+    letters: NDArray[np.uint8]
     kind: NDArray[np.uint8]
     first: NDArray[np.int64]
     mapped: NDArray[np.int64]
@@ -103,7 +104,10 @@ def tables() -> Tables:
             if low != c or unicodedata.combining(c):
                 kind[code], first[code] = k.MAPPED, len(mapped)
                 mapped += [len(low), *(ord(x) | unicodedata.combining(x) << k.CLASS_SHIFT for x in low)]
-    return Tables(kind, first, np.array(mapped, np.int64), context)
+    letters = np.zeros(128, np.uint8)
+    for code in map(ord, ascii_letters):
+        letters[code] = ord(chr(code).lower())
+    return Tables(letters, kind, first, np.array(mapped, np.int64), context)
 
 
 def simplify(texts: Any) -> Any:
@@ -120,7 +124,7 @@ def simplify(texts: Any) -> Any:
     used = data[offsets[0] : offsets[-1]]
     size = len(used) + (MAX_GROWTH - 1) * int(np.count_nonzero(used & 0x80))
     out = np.empty(size, np.uint8)
-    where, uncertain = k.simplify(data, offsets, t.kind, t.first, t.mapped, t.context, out)
+    where, uncertain = k.simplify(data, offsets, t.letters, t.kind, t.first, t.mapped, t.context, out)
     made = pa.LargeStringArray.from_buffers(
         rows, pa.py_buffer(where.data), pa.py_buffer(out[: where[-1]].data)
     )

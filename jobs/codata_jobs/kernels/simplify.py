@@ -98,56 +98,102 @@ def is_final(data: Array, start: int, at: int, end: int, context: Array) -> bool
 
 
 @compiled
+def put_mapped(out: Array, at: int, mapped: Array, first: int, last: int) -> tuple[int, int, bool]:
+    """Write the code points that stand at `first` of `mapped`, after their number.
+
+    Returns where the next goes, the combining class of what was written last (before: `last`), and whether
+    marks would have to change places.
+    """
+    unordered = False
+    for k in range(first + 1, first + 1 + mapped[first]):
+        combining = mapped[k] >> CLASS_SHIFT
+        unordered |= combining != 0 and combining < last
+        last = combining
+        at = put(out, at, mapped[k] & 0x1FFFFF)
+    return at, last, unordered
+
+
+@compiled
+def simplify_row(
+    data: Array,
+    start: int,
+    end: int,
+    letters: Array,
+    kind: Array,
+    first: Array,
+    mapped: Array,
+    context: Array,
+    out: Array,
+    begin: int,
+) -> tuple[int, bool]:
+    """Write one text from `begin`; where the next begins, and whether this one is not certain."""
+    at, o = start, begin
+    space = started = uncertain = False
+    last = 0  # combining class of what was written last, as far as marks stand beside each other
+    while at < end:
+        here = at
+        code, size = int(data[here]), 1
+        if code >= 0x80:
+            code, size = decode(data, here, end)
+        at += size
+        what = kind[code]
+        if what == SPACE:
+            space = started
+            last = 0
+            continue
+        started = True
+        if space and o > begin:
+            out[o] = 32
+            o += 1
+        space = False
+        if code < 0x80 and letters[code]:
+            out[o] = letters[code]
+            o += 1
+            while at < end and data[at] < 0x80 and letters[data[at]]:
+                out[o] = letters[data[at]]
+                o += 1
+                at += 1
+            last = 0
+            continue
+        if what == MAPPED:
+            o, last, unordered = put_mapped(out, o, mapped, first[code], last)
+            uncertain |= unordered
+            continue
+        last = 0
+        if what == DIGIT:
+            code = 0x30
+            at = after_number(data, at, end, kind)
+        elif what == SIGMA:
+            code = _FINAL_SIGMA if is_final(data, start, here, end, context) else _SMALL_SIGMA
+        o = put(out, o, code)
+    while o > begin and out[o - 1] == 32:
+        o -= 1
+    return o, uncertain
+
+
+@compiled
 def simplify(
-    data: Array, offsets: Array, kind: Array, first: Array, mapped: Array, context: Array, out: Array
+    data: Array,
+    offsets: Array,
+    letters: Array,
+    kind: Array,
+    first: Array,
+    mapped: Array,
+    context: Array,
+    out: Array,
 ) -> tuple[Array, Array]:
     """Write the simplified rows to `out`; their offsets (rows + 1), and 1 for each row that is not certain.
 
-    `kind` and `first` (by code point): what becomes of it, and where in `mapped` the code points that
-    replace it stand, after their number. `context`: cased and case-ignorable code points. `out` holds three
-    bytes for each byte that is not ASCII, and one for each that is. A row is not certain where marks would
-    have to be put in order.
+    `letters`: what becomes of those ASCII characters that stay or change case, else 0. `kind` and `first` (by
+    code point): what becomes of any, and where in `mapped` the code points that replace it stand, after
+    their number. `context`: cased and case-ignorable code points. `out` holds three bytes for each byte that
+    is not ASCII, and one for each that is. A row is not certain where marks would have to be put in order.
     """
     rows = len(offsets) - 1
     where = np.zeros(rows + 1, np.int64)
     uncertain = np.zeros(rows, np.uint8)
-    o = 0
     for row in range(rows):
-        begin = o
-        at, end = offsets[row], offsets[row + 1]
-        space = started = False
-        last = 0  # combining class of what was written last, as far as marks stand beside each other
-        while at < end:
-            here = at
-            code, size = decode(data, here, end)
-            at += size
-            what = kind[code]
-            if what == SPACE:
-                space = started
-                last = 0
-                continue
-            started = True
-            if space:
-                space = False
-                if o > begin:
-                    out[o] = 32
-                    o += 1
-            if what == MAPPED:
-                for k in range(first[code] + 1, first[code] + 1 + mapped[first[code]]):
-                    combining = mapped[k] >> CLASS_SHIFT
-                    if combining != 0 and combining < last:
-                        uncertain[row] = 1
-                    last = combining
-                    o = put(out, o, mapped[k] & 0x1FFFFF)
-                continue
-            last = 0
-            if what == DIGIT:
-                code = 0x30
-                at = after_number(data, at, end, kind)
-            elif what == SIGMA:
-                code = _FINAL_SIGMA if is_final(data, offsets[row], here, end, context) else _SMALL_SIGMA
-            o = put(out, o, code)
-        while o > begin and out[o - 1] == 32:
-            o -= 1
-        where[row + 1] = o
+        where[row + 1], uncertain[row] = simplify_row(
+            data, offsets[row], offsets[row + 1], letters, kind, first, mapped, context, out, where[row]
+        )
     return where, uncertain
