@@ -8,6 +8,7 @@ leaves changes the places of its own share of the pieces and of no other.
 from __future__ import annotations
 
 import hashlib
+import heapq
 from collections.abc import Sequence
 
 from cid_store.cid import CID
@@ -25,11 +26,12 @@ def spread(pieces: Sequence[CID], providers: Sequence[str], held: Flags, copies:
         lacking = copies - int(held[:, column].sum())
         if lacking <= 0:
             continue
-        rest = [row for row in range(len(providers)) if not held[row, column]]
-        rest.sort(key=lambda row: (_score(keys[row], cid), row), reverse=True)
-        wanted[rest[:lacking], column] = True
+        name = cid.multihash
+        rest = [
+            (hashlib.sha256(key + name).digest(), row)
+            for row, key in enumerate(keys)
+            if not held[row, column]
+        ]
+        for _, row in heapq.nlargest(lacking, rest):
+            wanted[row, column] = True
     return wanted
-
-
-def _score(key: bytes, cid: CID) -> bytes:
-    return hashlib.sha256(key + cid.multihash).digest()
