@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from codata.trace.way import Hop, Way
 
@@ -27,7 +28,7 @@ def _lines(way: Way) -> Iterator[str]:
             yield indent + _name(hop)
         if hop.made and hop.made.run != shown_run:
             shown_run = hop.made.run
-            yield f"{indent}  run {hop.made.run}: {' → '.join(way.jobs[hop.made.run])}"
+            yield f"{indent}  run {hop.made.run}: {_job(way.jobs[hop.made.run])}"
         yield from (indent + "  " + line for line in _doings(hop, way))
         if hop.places and not hop.origins and not hop.made:
             yield f"{indent}  no run that is known here gave this dataset"
@@ -36,6 +37,12 @@ def _lines(way: Way) -> Iterator[str]:
             more = f" ({hop.more} more are not followed)" if hop.more else ""
             yield f"{indent}  from {len(hop.origins) + hop.more} rows{more}"
         waiting += [(origin, depth + 2 * many) for origin in reversed(hop.origins)]
+
+
+def _job(steps: Sequence[str]) -> str:
+    """The steps of a job; one that stands several times in a row is told once."""
+    runs = [(step, len(list(again))) for step, again in groupby(steps)]
+    return " → ".join(step if count == 1 else f"{step} ×{count}" for step, count in runs)  # noqa: RUF001
 
 
 def _name(hop: Hop) -> str:

@@ -74,6 +74,18 @@ NEAR = (
 )
 """Near-duplicates, where the extra `text` is here."""
 
+TEXT: list[Any] = (
+    [
+        {"dedup.minhash": {"column": "s", "words": "whitespace", "n": 1}},
+        {"dedup.ngrams": {"column": "s", "words": "whitespace", "n": 1}},
+        {"decontaminate": {"against": "other", "column": "s", "label": "s", "words": "whitespace", "n": 1}},
+        {"text.gopher_quality": {"column": "s", "words": "whitespace", "annotate": "gopher"}},
+        *(NEAR if find_spec("numba") else ()),
+    ]
+    if find_spec("numba")  # the extra `text`
+    else []
+)
+
 ONE = st.sampled_from(
     [
         {"filter": {"where": "n > 0", "annotate": "why"}},
@@ -86,7 +98,7 @@ ONE = st.sampled_from(
         {"shuffle": {"seed": 3}},
         {"limit": {"rows": 9}},
         {"concat": {"with": "other"}},
-        *(NEAR if find_spec("numba") else ()),
+        *TEXT,
         *({"join": {"with": "other", "on": ["n"], "how": how}} for how in ("inner", "left", "semi", "anti")),
     ]
 )
