@@ -17,6 +17,7 @@ from codata.execute.context import StoreContext
 from codata.execute.needs import need_of
 from codata.execute.run import RunResult
 from codata.home import Home
+from codata.records import pages
 from codata.records.manifest import Manifest, ShardRef
 from codata.records.receipt import Receipt
 from codata.records.run import Run
@@ -74,9 +75,7 @@ def know(found: Spread, home: Home) -> None:
     """Copy the manifest alone."""
     with Home(found.whole) as whole:
         record = Manifest.load(whole.store, found.dataset)
-        records = [b.cid for b in walk(whole.store, [found.dataset], limit_depth=1)]
-        copy(whole.store, home.store, [found.dataset, record.shards, *records])
-        home.store.delete(found.shards)
+        copy(whole.store, home.store, [found.dataset, *pages.cids(whole.store, record.shards)])
 
 
 def least(home: Home, run: CID, data: Spread) -> int:
