@@ -32,11 +32,10 @@ def text(charts: Sequence[Chart], width: int = 40) -> str:
 def _lines(chart: Chart, width: int) -> Iterator[str]:
     yield chart.title
     yield f"  {chart.note}"
-    most = _most(chart)
     labels = max((len(_label(bar)) for bar in chart.bars), default=0)
     counts = max((len(f"{bar.count:,}") for bar in chart.bars), default=0)
     for bar in chart.bars:
-        eighths = -(-bar.count * width * 8 // most)
+        eighths = -(-bar.count * width * 8 // (chart.scale or 1))
         drawn = BLOCK * (eighths // 8) + _EIGHTHS[eighths % 8]
         yield f"  {_label(bar):<{labels}}  {bar.count:>{counts},}  {drawn}".rstrip()
 
@@ -57,11 +56,10 @@ def svg(charts: Sequence[Chart]) -> str:
 def _drawn(chart: Chart, top: int) -> Iterator[str]:
     yield _text(12, top + 12, chart.title, 'font-size="15" font-weight="bold" fill="#1a1a1a"')
     yield _text(12, top + 31, chart.note, 'fill="#555555"')
-    most = _most(chart)
     for i, bar in enumerate(chart.bars):
         y = top + _HEAD + _ROW * i
         # Whole units: no rounding that could differ between machines.
-        size = -(-bar.count * _BARS // most)
+        size = -(-bar.count * _BARS // (chart.scale or 1))
         yield _text(_LEFT - 8, y + 12, _label(bar), 'text-anchor="end" fill="#1a1a1a"')
         yield f'<rect x="{_LEFT}" y="{y + 2}" width="{size}" height="{_ROW - 4}" fill="#3867a8"/>'
         yield _text(_LEFT + size + 6, y + 12, f"{bar.count:,}", 'fill="#555555"')
@@ -79,7 +77,3 @@ def _label(bar: Bar) -> str:
 def _plain(written: str) -> str:
     """The text with what is no visible character escaped: terminals obey some, XML has no place for them."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in written)
-
-
-def _most(chart: Chart) -> int:
-    return max((bar.count for bar in chart.bars), default=0) or 1

@@ -25,11 +25,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """Bars under a heading, in the order to draw them; `note`: what is to be said beside."""
+    """Bars under a heading, in the order to draw them.
+
+    `note`: what is to be said beside; `scale`: the count that the longest possible bar stands for.
+    """
 
     title: str
     note: str
     bars: tuple[Bar, ...]
+    scale: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _chart(found: Summary, nulls: int) -> Chart:
     numbers = ", ".join(f"p{q} {found.quantile(q):,}" for q in QUANTILES)
     note = f"{found.count:,} values, {nulls:,} null, mean {found.mean:,.1f}, {numbers}"
     bars = tuple(Bar(_label(low, high), count) for low, high, count in _octaves(found.bins))
-    return Chart(f"{found.column}: {found.measure}", note, bars)
+    return Chart(f"{found.column}: {found.measure}", note, bars, max(bar.count for bar in bars))
 
 
 def _octaves(bins: tuple[Bin, ...]) -> Iterator[tuple[int, int, int]]:
@@ -133,10 +137,11 @@ def _label(low: int, high: int) -> str:
 
 
 def dropped_charts(counts: list[tuple[str, str, int]]) -> list[Chart]:
-    """One chart for each step that dropped rows: how many for each reason, the most first."""
+    """One chart for each step that dropped rows, all to one scale: rows for each reason, the most first."""
     found = []
+    most = max((count for _, _, count in counts), default=0)
     for step, rows in groupby(counts, key=lambda row: row[0]):
         reasons = sorted(((reason, count) for _, reason, count in rows), key=lambda r: (-r[1], r[0]))
         total = sum(count for _, count in reasons)
-        found.append(Chart(step, f"{total:,} rows dropped", tuple(Bar(*reason) for reason in reasons)))
+        found.append(Chart(step, f"{total:,} rows dropped", tuple(Bar(*reason) for reason in reasons), most))
     return found

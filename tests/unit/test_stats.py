@@ -89,7 +89,7 @@ EDGES = [0, 1, 15, 16, 17, 18, 31, 32, 2**31, 2**53 + 1, 2**62, 2**63 - 1, -1, -
 WHOLE = st.sampled_from(EDGES) | st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 100)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(WHOLE, min_size=1, max_size=50))
 def test_bins_hold_their_values_and_tile(values: list[int]) -> None:
     low, high = bounds(np.array(values, np.int64))
@@ -101,7 +101,7 @@ def test_bins_hold_their_values_and_tile(values: list[int]) -> None:
             assert [x.tolist() for x in bounds(np.array([inside], np.int64))] == [[a], [b]]
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(WHOLE, max_size=60), st.integers(0, 60))
 def test_histograms_add_up(values: list[int], cut: int) -> None:
     whole = histogram("c", "m", np.array(values, np.int64))

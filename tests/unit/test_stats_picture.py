@@ -12,7 +12,7 @@ import pytest
 from codata_jobs.stats_bins import histogram
 from codata_jobs.stats_picture import svg, text
 from codata_jobs.stats_summary import Bar, Chart, charts, dropped_charts, summaries
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.command import Commands
@@ -20,6 +20,7 @@ from tests.command import Commands
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=80))
 def test_summaries(values: list[int]) -> None:
     (found,) = summaries(histogram("c", "value", np.array(values, np.int64)))
@@ -52,7 +53,7 @@ def test_octaves_and_the_empty_ones_between() -> None:
 
 
 def test_text() -> None:
-    chart = Chart("t", "n", (Bar("a", 1000), Bar("b\x1b[31m", 125), Bar("none", 0)))
+    chart = Chart("t", "n", (Bar("a", 1000), Bar("b\x1b[31m", 125), Bar("none", 0)), 1000)
     assert text([chart, chart], width=8).split("\n\n")[0].splitlines() == [
         "t",
         "  n",
@@ -62,9 +63,12 @@ def test_text() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.lists(st.tuples(st.text(max_size=60), st.integers(0, 10**12)), max_size=5))
 def test_any_label_is_drawn_as_text(title: str, bars: list[tuple[str, int]]) -> None:
-    drawn = ET.fromstring(svg([Chart(title, "", tuple(Bar(*bar) for bar in bars))]))
+    drawn = ET.fromstring(
+        svg([Chart(title, "", tuple(Bar(*bar) for bar in bars), max((n for _, n in bars), default=0))])
+    )
     rects = drawn.findall(f"{SVG}rect")[1:]
     assert len(rects) == len(bars)
     assert all(0 <= int(rect.attrib["width"]) <= 420 for rect in rects)
@@ -74,8 +78,8 @@ def test_any_label_is_drawn_as_text(title: str, bars: list[tuple[str, int]]) -> 
 def test_dropped_rows() -> None:
     made = dropped_charts([("b", "x", 2), ("b", "y", 5), ("a", "x", 1)])
     assert made == [
-        Chart("b", "7 rows dropped", (Bar("y", 5), Bar("x", 2))),
-        Chart("a", "1 rows dropped", (Bar("x", 1),)),
+        Chart("b", "7 rows dropped", (Bar("y", 5), Bar("x", 2)), 5),
+        Chart("a", "1 rows dropped", (Bar("x", 1),), 5),
     ]
 
 

@@ -127,7 +127,7 @@ def model(among: tuple[str, ...] | None) -> Model:
             "text.language needs the package py3langid", next_step="install codata-pipeline[text]"
         ) from None
     ptc, prior, names, moves, rows, features = load_model(MODEL_DIR / MODEL_FILE)
-    scaled = np.asarray(ptc, np.float64) * (1 << WEIGHT_BITS)
+    scaled = np.asarray(ptc, np.float32) * (1 << WEIGHT_BITS)
     weights = scaled.astype(np.int16)
     if not np.array_equal(weights, scaled):
         raise NotCheckable("py3langid's model is not of the kind that text.language knows")
