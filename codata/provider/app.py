@@ -74,6 +74,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])
     behind: list[AbstractContextManager[object]] = [pins]
     clients: Callable[[], Clients] = dict
+    leave: Callable[[], None] = _nobody_waits
     if settings.tasks.enabled and isinstance(store, LocalStore):
         address = settings.address
         where = Whereabouts(tuple(urls), settings.hosts, address.is_loopback, settings.client_patience)
@@ -81,6 +82,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         routes += work.routes()
         behind.append(work)
         clients = work.clients
+        leave = work.leave
     if settings.page:
         places = Places("pages", _MAX_PAGES)
         routes += Page(home, installed, did, clients).routes(bounded(places))
@@ -99,7 +101,11 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     handlers = {CidStoreError: _refused, HTTPException: _not_here, Exception: _fault}
     app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.router.redirect_slashes = False  # a path is what the documents say, or nothing
-    return Watch(app, metrics, settings.allowed_hosts)
+    return Watch(app, metrics, settings.allowed_hosts, leave)
+
+
+def _nobody_waits() -> None:
+    """Without tasks there is nothing to wait for."""
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from codata.provider import logs
 from codata.provider.app import application
 from codata.provider.errors import BadSettings
 from codata.provider.settings import Address, Settings
+from codata.provider.watch import Watch
 
 MAX_HEAD: Final = 32 * 1024
 """Bytes of a request's line and headers together."""
@@ -70,7 +71,17 @@ def server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
         timeout_graceful_shutdown=settings.shutdown_patience,
         h11_max_incomplete_event_size=MAX_HEAD,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """A server that tells its application when it is told to stop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let running answers end, and those first that would wait."""
+        if isinstance(self.config.app, Watch):
+            self.config.app.leave()
+        await super().shutdown(sockets)
 
 
 def _reachable(address: Address, url: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
@@ -53,11 +53,15 @@ class _Sent:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """An application around `app`. `hosts`: the Host headers that are answered; empty for all."""
+    """An application around `app`. `hosts`: the Host headers that are answered; empty for all.
+
+    `leave` is called when the process is told to stop: answers that only wait for something end then.
+    """
 
     app: ASGIApp
     metrics: Metrics
     hosts: Collection[str]
+    leave: Callable[[], None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, log, count. A fault is told as status 500, and its traceback goes to the log alone."""

@@ -103,6 +103,29 @@ def test_nothing_that_was_taken_is_lost(tmp_path: Path, held: Path, end: signal.
         assert {asker.wait(task)["state"] for task in tasks} == {"done"}
 
 
+def test_a_provider_that_is_told_to_stop_does_not_wait_for_those_who_wait(tmp_path: Path, held: Path) -> None:
+    settings = Settings.load(
+        {"provider": {"shutdown_patience": 3600, "tasks": {"keep_free": 1, "sandbox": "limits"}}},
+        {"listen": "127.0.0.1:0"},
+    )
+    with httpx.Client(timeout=60) as client:
+        with serving(tmp_path / "home", settings) as running:
+            asker = Asker(running.url, running.home.identity, client)
+            task = doing("wait", str(held))
+            asker.record(task)
+            asker.submit([task.cid])
+            url, body = f"{asker.url}/tasks/events", json.dumps({"tasks": [task.cid]}).encode()
+            headers = sign(asker.who, "POST", url, body) | {"content-type": "application/json"}
+            answer = client.send(
+                client.build_request("POST", url, content=body, headers=headers), stream=True
+            )
+            lines = answer.iter_lines()
+            assert next(lines) == "event: state"
+        rest = list(lines)  # raises where the stream was broken off
+        assert rest
+        assert not any("done" in line for line in rest)
+
+
 def _children(pid: int) -> list[int]:
     listed = Path(f"/proc/{pid}/task/{pid}/children")
     if not listed.exists():

@@ -29,8 +29,13 @@ class Watcher:
         self._changed[task] = None
         self._event.set()
 
+    def stop(self) -> None:
+        """On the loop: wait no more."""
+        self._event.set()
+
     async def wait(self, seconds: float) -> list[CID]:
-        """The tasks that have changed since the last call; empty where none has for so long."""
+        """The tasks that have changed since the last call; empty where none has for so long, or at the
+        end."""
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
@@ -45,6 +50,8 @@ class Changes:
 
     def __init__(self) -> None:
         self._watchers: dict[CID, set[Watcher]] = {}
+        self.over = False
+        """Whether nobody should wait any more."""
         self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -57,6 +64,14 @@ class Changes:
                 watcher.loop.call_soon_threadsafe(watcher.tell, task)
             except RuntimeError:
                 continue  # the loop has ended, and with it the request
+
+    def close(self) -> None:
+        """Let nobody wait any more. On the event loop."""
+        self.over = True
+        with self._lock:
+            waiting = {watcher for watchers in self._watchers.values() for watcher in watchers}
+        for watcher in waiting:
+            watcher.stop()
 
     def check(self, did: str) -> None:
         """Raise `Busy` where as many of one DID wait as may."""

@@ -20,6 +20,7 @@ from codata.closure import PAGE
 from codata.collect import collect, local
 from codata.execute.known import all_outputs
 from codata.home import Home
+from codata.kept import copier
 from codata.ledger import Sealed
 from codata.provider.work.errors import DiskFull
 from codata.provider.work.fetching import missing
@@ -88,17 +89,17 @@ class Custody:
     def lasting(self, did: str) -> int:
         """The bytes kept for `did` without end."""
         with self._lock:
-            return self._home.kept.total(_copied_by(did))
+            return self._home.kept.total(copier(did))
 
     def keep_copy(self, did: str, root: CID, size: int) -> None:
         """Keep what is here and will be of `root`, `size` more bytes of it, until `did` lets go of it."""
         with self._lock:
-            self._home.kept.grow(_copied_by(did), root, size)
+            self._home.kept.grow(copier(did), root, size)
 
     def release_copy(self, did: str, root: CID) -> bool:
         """Let go of a copy; False where `did` had none."""
         with self._lock:
-            return bool(self._home.kept.release(_copied_by(did), [root]))
+            return bool(self._home.kept.release(copier(did), [root]))
 
     def keep_inputs(self, did: str, task: CID, cids: Sequence[CID]) -> None:
         """Keep what a task reads, here already or still to come, until its results expire."""
@@ -183,10 +184,6 @@ class Custody:
 
 def _pushed_by(did: str) -> str:
     return f"{_OWNER} {did}"
-
-
-def _copied_by(did: str) -> str:
-    return f"copies {did}"
 
 
 def _results_for(did: str, task: CID) -> str:

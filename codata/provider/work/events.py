@@ -56,7 +56,7 @@ class Events:
                     told[task] = state["state"]
                     if state["state"] in FINAL:
                         open_.discard(task)
-                if not open_:
+                if not open_ or self.changes.over:
                     return
                 changed = [task for task in await watcher.wait(BEAT) if task in open_]
                 if not changed:

@@ -79,6 +79,8 @@ class Work:
         self._events = Events(gate, states, changes, where.patience)
         self._uploads = Uploads(gate, self._custody, self._queue, where.patience)
         self._offer = Offer(gate, self._custody, self._queue, self._runner, settings, version)
+        self.leave = changes.close
+        """Lets those who wait for tasks go: the process is told to stop."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

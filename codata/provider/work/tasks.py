@@ -61,7 +61,7 @@ class Tasks:
             while True:
                 told = await to_thread.run_sync(self._told, asker, task)
                 left = end - time.monotonic()
-                if told["state"] in FINAL or left <= 0:
+                if told["state"] in FINAL or left <= 0 or self.changes.over:
                     return JSONResponse(told, headers=_FRESH)
                 await watcher.wait(left)
 
