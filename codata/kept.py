@@ -22,7 +22,13 @@ CREATE TABLE IF NOT EXISTS kept (
 CREATE INDEX IF NOT EXISTS kept_until ON kept (until);
 """
 
+_COPIES: Final = "copies "
 _NEVER: Final = 9e18  # seconds since 1970: after everything
+
+
+def copier(did: str) -> str:
+    """The owner of the copies that a DID has pushed."""
+    return f"{_COPIES}{did}"
 
 
 class Kept:
@@ -79,6 +85,14 @@ class Kept:
     def of(self, owner: str) -> list[CID]:
         """What is kept for `owner`, sorted."""
         return [CID(cid) for (cid,) in self._db.execute("SELECT cid FROM kept WHERE owner = ?", (owner,))]
+
+    def copies(self) -> list[tuple[str, CID, int]]:
+        """The copies that DIDs have pushed: whose, the root, and the bytes that came with it."""
+        rows = self._db.execute(
+            "SELECT substr(owner, ?), cid, bytes FROM kept WHERE substr(owner, 1, ?) = ? ORDER BY owner, cid",
+            (len(_COPIES) + 1, len(_COPIES), _COPIES),
+        )
+        return [(did, CID(cid), size) for did, cid, size in rows]
 
     def sweep(self, now: float) -> int:
         """Forget what has expired; how much that was. `codata gc` frees it."""

@@ -1,4 +1,4 @@
-"""Commands on providers: serve, token."""
+"""Commands on providers: serve, token, copies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
-from codata_cli.output import note
+from codata_cli.output import note, size, table
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     provider = typer.Typer(help="Hand out what this home's store holds.", no_args_is_help=True)
     provider.command("serve")(serve)
     provider.command("token")(token)
+    provider.command("copies")(copies)
     app.add_typer(provider, name="provider")
 
 
@@ -86,6 +87,35 @@ def token(
             issued = accounts.issue(opened, account)
             note("this token is not shown again")
             out.result({"account": account, "token": issued}, issued)
+
+
+def copies(
+    did: Annotated[
+        str | None, typer.Argument(metavar="[DID]", help="Whose copies. Without one: everybody's.")
+    ] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Let go of all copies of this DID.")] = False,
+    home: HomeOption = None,
+    store: StoreOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The copies that others have pushed here: whose, of what, and how many bytes came with them."""
+    from cid_store.errors import UsageError
+    from codata.kept import copier
+
+    with session(home, json, store) as (opened, out):
+        if remove:
+            if did is None:
+                raise UsageError("--remove needs a DID", next_step="`codata provider copies` lists them")
+            gone = opened.kept.release(copier(did))
+            out.result(
+                {"did": did, "removed": gone}, f"{gone} copies of {did} are let go; `codata gc` frees them"
+            )
+            return
+        found = [copy for copy in opened.kept.copies() if did in (None, copy[0])]
+        value = [{"did": owner, "root": root, "bytes": count} for owner, root, count in found]
+        rows = [(owner, root, size(count)) for owner, root, count in found]
+        text = table(["did", "root", "size"], rows) if rows else "there are no copies here"
+        out.result({"copies": value}, text)
 
 
 @contextmanager

@@ -92,6 +92,13 @@ def test_copies_from_pin_to_unpin(codata: Commands, providers: list[Running], tm
     text = codata("check", "rows", "--remote", *_each("--on", *urls), json=False).out.decode()
     assert "is found out with 99%" in text
 
+    owner = Commands(providers[1].home.path)
+    (copy,) = owner("provider", "copies").value["copies"]
+    assert copy["root"] == value["root"]
+    assert owner("provider", "copies", copy["did"], "--remove").value["removed"] == 1
+    assert owner("provider", "copies").value == {"copies": []}
+    assert owner("provider", "copies", "--remove").code == 2
+
     assert codata("unpin", "rows", "--at", urls[0]).value["at"] == [urls[0]]
     again = codata("unpin", "rows", "--at", urls[0])
     assert (again.code, again.error) == (2, "UnknownName")

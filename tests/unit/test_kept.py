@@ -11,6 +11,7 @@ from cid_store.cid import CID, DAG_CBOR, RAW
 from cid_store.codecs import dag_cbor
 from codata.collect import collect
 from codata.home import Home
+from codata.kept import copier
 
 A, B = CID.make(RAW, b"a"), CID.make(RAW, b"b")
 
@@ -49,6 +50,15 @@ def test_what_has_expired_is_forgotten_and_what_lasts_is_counted_apart(home: Hom
     assert (home.kept.total("one"), home.kept.total("one", lasting=True)) == (7, 4)
     assert home.kept.sweep(10) == 1
     assert list(home.kept.roots()) == [(B, "direct")]
+
+
+def test_copies_are_listed_by_did(home: Home) -> None:
+    home.kept.grow(copier("did:key:two"), A, 3)
+    home.kept.grow(copier("did:key:one"), B, 4)
+    home.kept.grow(copier("did:key:one"), B, 5)
+    home.kept.keep("pins/one/1", [(A, 1)])
+    assert home.kept.copies() == [("did:key:one", B, 9), ("did:key:two", A, 3)]
+    assert home.kept.of(copier("did:key:two")) == [A]
 
 
 def test_gc_spares_what_is_kept(home: Home) -> None:
