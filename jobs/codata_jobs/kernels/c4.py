@@ -19,14 +19,22 @@ _DOT = ord(".")
 
 
 @compiled
+def most_lines(data: Array, rows: int) -> int:
+    """A bound on the lines of `data`, also where it is no UTF-8: room that is not used costs nothing."""
+    found = rows
+    for byte in data:
+        found += byte < 0x20 or byte >= 0x80
+    return found
+
+
+@compiled
 def split_lines(data: Array, rows: Array, stops: Array, firsts: Array) -> int:
     """Where each line of `str.splitlines` ends, its break aside; return how many there are.
 
-    Writes the ends into `stops` (a line begins where the one before ends: breaks are white space) and each
-    row's first line into `firsts` (rows + 1); with empty `stops` it only counts.
+    Writes the ends into `stops`, which has room for `most_lines` (a line begins where the one before ends:
+    breaks are white space), and each row's first line into `firsts` (rows + 1).
     """
     found = 0
-    write = len(stops) > 0
     for row in range(len(rows) - 1):
         firsts[row] = found
         at, end = rows[row], rows[row + 1]
@@ -35,18 +43,16 @@ def split_lines(data: Array, rows: Array, stops: Array, firsts: Array) -> int:
             code, size = data[at], 1
             if code >= 0x80:
                 code, size = decode(data, at, end)
-            if not ends_line(code):
+            if 0x20 <= code < 0x80 or not ends_line(code):
                 open_ = True
             elif code != 10 or before != 13:
-                if write:
-                    stops[found] = at
+                stops[found] = at
                 found += 1
                 open_ = False
             before = code
             at += size
         if open_:
-            if write:
-                stops[found] = end
+            stops[found] = end
             found += 1
     firsts[len(rows) - 1] = found
     return found
@@ -60,7 +66,7 @@ def _split(data: Array, start: int, end: int, flags: Array, space: int) -> tuple
         code, size = data[at], 1
         if code >= 0x80:
             code, size = decode(data, at, end)
-        if flags[code] & space:
+        if (code <= 0x20 or code >= 0x80) and flags[code] & space:
             characters = 0
         else:
             words += characters == 0

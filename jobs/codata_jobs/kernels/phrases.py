@@ -17,12 +17,14 @@ def phrases_in(
 ) -> int:
     """The kinds of the phrases that the lower case of `data[start:end]` holds, as bits.
 
-    Phrase k is `phrases[bounds[k]:bounds[k + 1]]`, of ASCII in lower case, and none begins with a k. `heads`:
-    for each of 256 bytes the phrases that may begin with it, as bits.
+    Phrase k is `phrases[bounds[k]:bounds[k + 1]]`, of ASCII in lower case, and none begins with a k. `heads`,
+    256 by 2: the phrases whose first, and second, byte a byte may be, as bits.
     """
     found = 0
     for at in range(start, end):
-        head = heads[data[at]]
+        head = heads[data[at], 0]
+        if at + 1 < end:
+            head &= heads[data[at + 1], 1]
         if head == 0:
             continue
         for k in range(len(kinds)):

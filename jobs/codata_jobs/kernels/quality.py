@@ -39,6 +39,11 @@ def count_words(
                 seen |= letter & flags[code] | symbol & ~flags[code]
                 characters += 1
                 at += size
+                if seen == letter | symbol:
+                    break
+            while at < end:
+                characters += data[at] & 0xC0 != 0x80
+                at += 1
             if seen & symbol:
                 found[row, 0] += 1
                 found[row, 1] += characters
@@ -91,6 +96,11 @@ def count_marks(data: Array, rows: Array, flags: Array, space: int) -> Array:
         run, dots, last, empty, blank, before = 0, 0, 0, True, True, 0
         while at < end:
             code, size = data[at], 1
+            if _DOT < code < 0x80:
+                # Neither space, mark nor dot: most of what there is.
+                run, dots, last, empty, blank, before = 0, 0, code, False, False, code
+                at += 1
+                continue
             if code >= 0x80:
                 code, size = decode(data, at, end)
             at += size

@@ -49,22 +49,22 @@ def repeated_words(
     ends: Array,
     offsets: Array,
     total: Array,
-    broken: Array,
     top_n: Array,
     top_bounds: Array,
     dup_n: Array,
     dup_bounds: Array,
     base: np.uint64,
-) -> None:
-    """Write into `broken`, for rows where it is 0, the first rule about n-grams that they break, from 6 on.
+) -> Array:
+    """Of each row the first rule about n-grams that it breaks, from 6 on, or 0 (int64).
 
     `top_n`, `top_bounds`: the most frequent n-gram's share of the row's characters (`total`); then `dup_n`,
     `dup_bounds`: that of repeated n-grams.
     """
+    broken = np.zeros(len(offsets) - 1, np.int64)
     most, longest = 0, 0
     for row in range(len(offsets) - 1):
         first, last = offsets[row], offsets[row + 1]
-        if broken[row] == 0 and first < last:
+        if first < last:
             most = max(most, last - first)
             longest = max(longest, ends[last - 1] - starts[first])
     size = 4
@@ -74,8 +74,6 @@ def repeated_words(
     powers = powers_of(base, longest + 1)
     stamp = 0
     for row in range(len(offsets) - 1):
-        if broken[row]:
-            continue
         joined, at, characters, hashes = join(data, starts, ends, offsets[row], offsets[row + 1], base)
         for rule in range(len(top_n) + len(dup_n)):
             stamp += 1
@@ -88,3 +86,4 @@ def repeated_words(
             if found / total[row] > bound:
                 broken[row] = 6 + rule
                 break
+    return broken

@@ -60,7 +60,9 @@ def sentences(
             begin = rows[row + 1] if last else starts[word]
             gap = begin - before
             blank = gap > 1 or (gap == 1 and data[before] != _SPACE)
-            kind = END if last else _kind(data, begin, ends[word], flags, punctuation, ender)
+            kind = OTHER if not last else END
+            if not last and (data[begin] >= 0x80 or flags[data[begin]] & (punctuation | ender)):
+                kind = _kind(data, begin, ends[word], flags, punctuation, ender)
             if ended and (blank or kind == OTHER):
                 if write:
                     stops[found] = before

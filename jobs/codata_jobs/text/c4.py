@@ -146,10 +146,9 @@ def _lines(texts: Any, params: C4Params) -> tuple[Numbers, Numbers, Numbers, Num
         return found.data, found.rows, *sentences(found)
     data, rows = buffers(texts)
     firsts = np.empty(len(rows), np.int64)
-    count = kernel.split_lines(data, rows, np.empty(0, np.int64), firsts)
-    stops = np.empty(count, np.int64)
-    kernel.split_lines(data, rows, stops, firsts)
-    return data, rows, stops, firsts
+    stops = np.empty(kernel.most_lines(data[rows[0] : rows[-1]], len(rows)), np.int64)
+    count = kernel.split_lines(data, rows, stops, firsts)
+    return data, rows, stops[:count], firsts
 
 
 def _too_few(lines: Numbers, rows: Numbers, firsts: Numbers, params: C4Params) -> Numbers:
@@ -195,10 +194,11 @@ def _kinds() -> Numbers:
 
 
 def _heads() -> Numbers:
-    found = np.zeros(256, np.int64)
+    found = np.zeros((256, 2), np.int64)
     for k, phrase in enumerate(PHRASES):
-        for written in (phrase[:1], phrase[:1].upper()):
-            found[ord(written)] |= 1 << k
+        for place in range(2):
+            here = phrase[place : place + 1]
+            found[[*here, *here.upper()] if here else slice(None), place] |= 1 << k
     return found
 
 

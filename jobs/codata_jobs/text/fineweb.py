@@ -14,7 +14,7 @@ from codata.ops import Context
 from codata.steps import FilterStep, Verdicts, step
 from codata_jobs.columns import need_text
 from codata_jobs.text.judging import Numbers, WordParams, judged, ratio, word_engines
-from codata_jobs.text.words import words
+from codata_jobs.text.words import buffers, words
 
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -84,17 +84,22 @@ def broken(texts: pa.Array[Any], params: FineWebParams) -> Mapping[str, Numbers]
     if params.stop_chars is not None:
         stops, stop = np.zeros(len(flags), np.uint16), 1
         stops[[ord(c) for c in params.stop_chars]] = stop
-    found = words(texts, params.words)
+    data, rows = buffers(texts)
     seed = np.uint64(secrets.randbits(64))
     feeds, others, lines, ending, short, again = count_lines(
-        found.data, found.rows, flags, characters.SPACE, stops, stop, params.short_line_length, seed
+        data, rows, flags, characters.SPACE, stops, stop, params.short_line_length, seed
     ).T
     ended = ratio(ending, lines)
     let_through = (ending == 0) & params.line_punct_exclude_zero
-    return {
+    found = {
         "empty": lines == 0,
         "line_punct_ratio": (ended < params.line_punct_thr) & ~let_through,
         "short_line_ratio": ratio(short, lines) > params.short_line_thr,
         "char_dup_ratio": ratio(again, others) > params.char_duplicates_ratio,
-        "list_ratio": ratio(feeds, np.diff(found.offsets)) > params.new_line_ratio,
     }
+    # Words cost more than all else: they are counted where nothing else decides.
+    left = np.flatnonzero(~np.logical_or.reduce(list(found.values())))
+    counts = np.diff(words(texts.take(left), params.words).offsets)
+    listed = np.zeros(len(texts), np.bool_)
+    listed[left] = ratio(feeds[left], counts) > params.new_line_ratio
+    return {**found, "list_ratio": listed}

@@ -14,7 +14,7 @@ from codata.ops import Context
 from codata.steps import FilterStep, Verdicts, step
 from codata_jobs.columns import need_text
 from codata_jobs.text.judging import Numbers, WordParams, judged, word_engines
-from codata_jobs.text.words import words
+from codata_jobs.text.words import buffers, words
 
 
 def _bound_of_n(value: list[int | float]) -> list[int | float]:
@@ -95,15 +95,20 @@ def broken(texts: pa.Array[Any], params: GopherRepetitionParams) -> Mapping[str,
     from codata_jobs.kernels.repetition import repeated_lines, repeated_words
     from codata_jobs.text import characters
 
-    found = words(texts, params.words)
+    data, rows = buffers(texts)
     paragraph = params.dup_para_frac or 0.0, params.dup_para_char_frac or 0.0
     line = params.dup_line_frac or 0.0, params.dup_line_char_frac or 0.0
     seed = np.uint64(secrets.randbits(60))
     rules, total = repeated_lines(
-        found.data, found.rows, characters.table(), characters.SPACE, np.array([*paragraph, *line]), seed
+        data, rows, characters.table(), characters.SPACE, np.array([*paragraph, *line]), seed
     )
-    where = found.data, found.starts, found.ends, found.offsets
-    repeated_words(*where, total, rules, *_bounds(params.top_n_grams), *_bounds(params.dup_n_grams), seed)
+    # Words cost more than all else: they are looked at where lines do not decide.
+    left = np.flatnonzero(rules == 0)
+    found = words(texts.take(left), params.words)
+    rules[left] = repeated_words(
+        *(found.data, found.starts, found.ends, found.offsets, total[left]),
+        *(*_bounds(params.top_n_grams), *_bounds(params.dup_n_grams), seed),
+    )
     names = [
         *("empty", "dup_para_frac", "dup_para_char_frac", "dup_line_frac", "dup_line_char_frac"),
         *(f"top_{n}_gram" for n, _ in params.top_n_grams),
