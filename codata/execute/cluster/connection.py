@@ -53,7 +53,6 @@ class Connection:
         self._peers = Peers(client.rpc.connection_args)
         client.sync(self._peers.start)  # type: ignore[no-untyped-call]
         client.register_plugin(Shelf())
-        client.register_plugin(Placement())
         return client
 
     def wait(self, workers: int) -> None:
@@ -74,7 +73,19 @@ class Connection:
         """Whether some worker has a store of its own: then tasks are placed by what stores hold."""
         if new := self.threads().keys() - self._own.keys():
             self._own.update(self.ask_all("codata_own", new))
-        return any(self._own.values())
+        return any(self._own.values()) and self._placing
+
+    @cached_property
+    def _placing(self) -> bool:
+        """That the scheduler heeds where tasks should go; raises `TaskFailed` where it can't."""
+        try:
+            self.client.register_plugin(Placement())
+        except (ImportError, ValueError) as e:
+            raise TaskFailed(
+                f"the Dask scheduler at {self.address} can't place tasks by what workers hold: {e}",
+                next_step="start it where this version of codata-pipeline is installed, with pickle allowed",
+            ) from None
+        return True
 
     def close(self) -> None:
         """Leave."""
