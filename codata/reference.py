@@ -38,7 +38,7 @@ A *filter* keeps or drops rows. With `annotate: COLUMN` it keeps all and writes 
 versions enter the task.
 """
 
-_LABEL: Final = re.compile(r"^(Rule|Source|Engines?):", re.MULTILINE)
+_LABEL: Final = re.compile(r"^(Rule|Source|Engines?|Memory):", re.MULTILINE)
 
 _BOUNDS: Final = {Ge: ("ge", "from {}"), Gt: ("gt", "above {}"), Le: ("le", "to {}"), Lt: ("lt", "below {}")}
 _SHOWN: Final = 64  # characters of a default

@@ -54,7 +54,7 @@ class MinHash(GlobalStep):
     band each with the first of them, and with `verify` also with the one before it. Pairs join rows in
     clusters, and of each the first in dataset order stays. A text of fewer than `n` words has no signature
     and stays, and so does a null. Two texts of similarity s share a band with probability
-    1 - (1 - s^rows)^bands: half at about 0.72 as it is set here.
+    1 - (1 - s^rows)^bands: as it is set here 0.5 at 0.68, 0.92 at 0.8.
     The output `clusters` lists the rows of all clusters of two or more by their numbers in the dataset, from
     0: `row`, and `cluster`, the first row's number.
     Source: datatrove 0.10, `pipeline/dedup/minhash.py`: the same signatures, pairs and clusters; there is no
