@@ -8,6 +8,7 @@ from functools import cached_property
 from cid_store import Store
 from cid_store.cid import CID
 from codata import ops
+from codata.errors import FalseClaim
 from codata.execute.context import StoreContext
 from codata.records.base import kind_of
 from codata.records.job import Job
@@ -53,7 +54,8 @@ class Tasks:
     def trace(self, number: int, output: str, rows: Sequence[int]) -> Sequence[ops.Traced] | None:
         """What the operation of task `number` says of rows that it gave; None where it does not say.
 
-        Raises `NotCheckable`, `BlockNotFound` where what the task reads can't be had here.
+        Raises `NotCheckable`, `BlockNotFound` where what the task reads can't be had here, and `FalseClaim`
+        where it does not give these rows.
         """
         task = self.task(number)
         operation = ops.find(task.step, task.version)
@@ -62,7 +64,14 @@ class Tasks:
             return None
         self._rerunner.prepare(task.cid)
         params = ops.check_params(operation.params, dict(task.params), task.step)
-        return tracer(StoreContext(self._store), params, self.inputs(task), output, rows)
+        try:
+            return tracer(StoreContext(self._store), params, self.inputs(task), output, rows)
+        except IndexError:
+            raise FalseClaim(
+                f"task {task.cid} ({task.step}) does not give as many rows as its receipt states",
+                cid=task.cid,
+                next_step=f"`codata verify {self.run}` says what else is wrong",
+            ) from None
 
     def inputs(self, task: Task) -> dict[str, tuple[CID, ...]]:
         """What a task reads."""

@@ -24,6 +24,7 @@ from codata import ops
 from codata.carry import bring, create
 from codata.collect import collect
 from codata.dataset import Dataset
+from codata.errors import FalseClaim
 from codata.execute.executors import Embedded
 from codata.home import Home
 from codata.jobs import artifacts, build, keep_dropped
@@ -34,7 +35,7 @@ from codata.trace import follow
 from codata.trace.text import as_text
 from codata.trace.trace import trace
 from codata.trace.way import Way
-from tests.runs import Made, add_file, do, job_of
+from tests.runs import Made, add_file, do, job_of, lying
 
 SMALL = {"LEAST": 60, "NORMAL": 200, "GREATEST": 600, "STRICT": 300, "RELAXED": 60}
 
@@ -67,24 +68,13 @@ def rows_of(way: Way, dataset: CID) -> list[int]:
 
 WORDS = {"column": "s", "words": "whitespace", "n": 1}
 NEAR = (
+    {"text.gopher_quality": {"column": "s", "words": "whitespace", "annotate": "gopher"}},
     {"dedup.minhash": WORDS},
     {"dedup.ngrams": WORDS},
     {"decontaminate": {**WORDS, "against": "other", "label": "s"}},
     *([{"dedup.sentences": {"column": "s", "n": 1, "min_words": 0}}] if find_spec("spacy") else []),
 )
-"""Near-duplicates, where the extra `text` is here."""
-
-TEXT: list[Any] = (
-    [
-        {"dedup.minhash": {"column": "s", "words": "whitespace", "n": 1}},
-        {"dedup.ngrams": {"column": "s", "words": "whitespace", "n": 1}},
-        {"decontaminate": {"against": "other", "column": "s", "label": "s", "words": "whitespace", "n": 1}},
-        {"text.gopher_quality": {"column": "s", "words": "whitespace", "annotate": "gopher"}},
-        *(NEAR if find_spec("numba") else ()),
-    ]
-    if find_spec("numba")  # the extra `text`
-    else []
-)
+"""Words and near-duplicates, where the extra `text` is here."""
 
 ONE = st.sampled_from(
     [
@@ -98,7 +88,7 @@ ONE = st.sampled_from(
         {"shuffle": {"seed": 3}},
         {"limit": {"rows": 9}},
         {"concat": {"with": "other"}},
-        *TEXT,
+        *(NEAR if find_spec("numba") else ()),
         *({"join": {"with": "other", "on": ["n"], "how": how}} for how in ("inner", "left", "semi", "anti")),
     ]
 )
@@ -329,6 +319,31 @@ def test_an_operation_that_does_not_say_is_named(made: Made, monkeypatch: pytest
     assert not way.whole
     assert "operation 'rows' does not say" in as_text(way)
     assert way.sources == []
+
+
+def test_a_row_that_its_task_does_not_give_is_found_false(made: Made) -> None:
+    def double(run: Any, context: ops.Context, params: Any, inputs: Any) -> Any:
+        return run(_Doubling(context), params, inputs)
+
+    with made.home() as home:
+        with lying("rows", double):
+            job = job_of(home, [{"filter": {"where": "id >= 0"}}])
+            done = do(home, job, {"data": made.dataset})
+        with pytest.raises(FalseClaim, match="does not give as many rows"):
+            lead(home, done.run, Dataset(home.store, done.outputs["output"]).rows - 1)
+
+
+class _Doubling:
+    """A context whose tables have each row twice when they are kept."""
+
+    def __init__(self, honest: ops.Context) -> None:
+        self._honest = honest
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._honest, name)
+
+    def put_table(self, table: pa.Table) -> Any:
+        return self._honest.put_table(pa.concat_tables([table, table]))
 
 
 def test_a_row_that_is_not_there(made: Made) -> None:
