@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from codata.ops import Context
 from codata.steps import FilterParams, FilterStep, Verdicts, step
 from codata_jobs.columns import need_text, reasons, replaced, series, to_arrow
+from codata_jobs.text.judging import blocks
 
 Kind = Literal["bullets", "curly_brackets", "javascript", "policy"]
 
@@ -105,7 +106,9 @@ class Lines(FilterStep):
     def judge(self, params: LinesParams, table: pa.Table, ctx: Context) -> Verdicts:
         """Each text with the lines that stay, and whether they are enough."""
         texts = series(table, params.column)
-        left = remaining(texts, params)
+        # A few megabytes at a time: their lines take some seven times as much memory.
+        pieces = [pl.Series(values=block) for block in blocks(table[params.column])]
+        left = pl.concat([remaining(piece, params) for piece in pieces or [texts]])
         why = reasons(
             {
                 "null": texts.is_null().to_numpy().astype(np.bool_),
