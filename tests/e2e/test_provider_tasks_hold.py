@@ -31,10 +31,12 @@ from codata.provider.work import runner, sweeping
 from codata.provider.work.children import Answer as Performed
 from codata.provider.work.children import Child
 from codata.records.receipt import Output, Receipt
+from codata.records.run import Run
 from codata.signing import sign
 from tests.asking import Asker, blocks_of, providing, somebody
 from tests.gateway_server import Answer, gateway_server
 from tests.hostile_ops import NUMBERS, Doing, doing, installed
+from tests.runs import make_run
 from tests.unit.gateway_serving import serving
 
 FRIEND = somebody(1)
@@ -306,6 +308,16 @@ def test_what_nobody_asks_for_expires_and_is_deleted(tmp_path: Path, monkeypatch
             time.sleep(0.05)
         assert running.home.store.has(pinned)
         assert asker.send("GET", f"/tasks/{told['task']}").status_code == 404
+
+
+def test_what_the_owner_has_run_is_answered_at_once(tmp_path: Path, small_shards: None) -> None:
+    made = make_run(tmp_path / "home")
+    with Home(tmp_path / "home") as home:
+        row = list(Run.load(home.store, made.run).entries(home.store))[-1]
+    with providing(tmp_path / "home") as running:
+        asker = Asker(running.url, running.home.identity, running.client)
+        told = asker.submit([row.task])[row.task]
+        assert (told["state"], told["receipt"], told["seal"]) == ("done", row.receipt, row.seal)
 
 
 # -- a process that lies ---------------------------------------------------------------------------------

@@ -109,11 +109,15 @@ class Custody:
 
     # -- results ---------------------------------------------------------------------------------------------
 
-    def seal(self, receipts: Sequence[tuple[CID, Receipt]]) -> None:
-        """Make receipts and what they name durable, and seal them together."""
+    def make_durable(self, *receipts: tuple[CID, Receipt]) -> None:
+        """Make receipts and what they name survive a power failure."""
         self.store.persist(
             dict.fromkeys(c for cid, r in receipts for c in (cid, r.task, r.environment, *all_outputs(r)))
         )
+
+    def seal(self, receipts: Sequence[tuple[CID, Receipt]]) -> None:
+        """Make receipts and what they name durable, and seal them together."""
+        self.make_durable(*receipts)
         with self._lock:
             for cid, receipt in receipts:
                 self._home.ledger.record(receipt.task, cid, receipt.executor, all_outputs(receipt))
@@ -130,9 +134,14 @@ class Custody:
             found = self._home.ledger.receipts(task)
         return [cid for cid, executor in reversed(found) if executor == self.me]
 
+    def lacks(self, cids: Sequence[CID]) -> list[CID]:
+        """Those of these that are not held in full; the others are protected from `gc` while `putting`."""
+        self.store.touch(cids)
+        return missing(self.store, cids)
+
     def holds_results(self, receipt: Receipt) -> bool:
-        """Whether all that a receipt names is here."""
-        return not missing(self.store, [receipt.environment, *all_outputs(receipt)])
+        """Whether all that a receipt names is here; protected as by `lacks`."""
+        return not self.lacks([receipt.environment, *all_outputs(receipt)])
 
     def keep_results(self, did: str, cid: CID, receipt: Receipt) -> int:
         """Keep for `did` what a task gave, with its receipt and seal; the bytes of it."""

@@ -12,7 +12,7 @@ from codata.provider.work import answers
 from codata.provider.work.custody import Custody
 from codata.provider.work.errors import MissingInput, OverQuota, TooManyTasks
 from codata.provider.work.examine import MAX_INPUTS, Accepted, examine
-from codata.provider.work.fetching import allowed, missing
+from codata.provider.work.fetching import allowed
 from codata.provider.work.full import full_disks_named
 from codata.provider.work.gate import Asker
 from codata.provider.work.policy import Policy
@@ -37,6 +37,13 @@ class Submissions:
     def submit(self, asker: Asker, tasks: Sequence[CID], sources: Sequence[str]) -> dict[CID, dict[str, Any]]:
         """Take each of these tasks or refuse it; what each is told. Raises `DiskFull` for all of them."""
         self.custody.check_space()
+        # What is found here on the way is protected until it is kept.
+        with self.custody.putting(), full_disks_named():
+            told = self._take(asker, tasks, sources)
+        return {task: told[task] for task in tasks if task in told} | self.states.of(asker.did, tasks)
+
+    def _take(self, asker: Asker, tasks: Sequence[CID], sources: Sequence[str]) -> dict[CID, dict[str, Any]]:
+        """What is told of those that are refused."""
         told: dict[CID, dict[str, Any]] = {}
         taken: list[Accepted] = []
         from_there = allowed(sources, self.settings.sources)
@@ -54,9 +61,8 @@ class Submissions:
                 taken.append(accepted)
             except CidStoreError as e:
                 told[task] = refused(task, e)
-        with full_disks_named():
-            self._queue(asker.did, taken, from_there)
-        return {task: told[task] for task in tasks if task in told} | self.states.of(asker.did, tasks)
+        self._queue(asker.did, taken, from_there)
+        return told
 
     def leave(self, did: str, task: CID) -> dict[str, Any]:
         """`did` wants a task no more: it is cancelled if nobody else does, and its results may go.
@@ -79,12 +85,14 @@ class Submissions:
         """Whether the task was done here and all that it gave is still here: then `did` is given that."""
         for cid in self.custody.receipts(task):
             sealed = self.custody.sealed(cid)
-            if sealed is None or missing(self.custody.store, [cid, sealed.seal]):
+            if sealed is None or self.custody.lacks([cid, sealed.seal]):
                 continue
             receipt = Receipt.load(self.custody.store, cid)
             if not self.custody.holds_results(receipt):
                 continue
             answer = answers.of_result(cid, receipt, sealed, self.settings.price)
+            if entry is None or entry.state != "done":  # a run of the owner's, say: not all of it is durable
+                self.custody.make_durable((cid, receipt))
             size = self.custody.keep_results(did, cid, receipt)
             self.queue.done_before(did, task, answer, self.custody.until())
             self.queue.count(did, task, size)
@@ -94,7 +102,7 @@ class Submissions:
         return False
 
     def _check_inputs(self, accepted: Accepted, allowed: Sequence[str], asked: Sequence[str]) -> None:
-        lacking = missing(self.custody.store, accepted.needs)
+        lacking = self.custody.lacks(accepted.needs)
         if lacking and not allowed:
             why = "is not held here"
             if asked:
@@ -111,8 +119,7 @@ class Submissions:
             raise OverQuota(f"{asker.did} has {kept} bytes here; {limits.quota} may be kept", rule=rule)
 
     def _queue(self, did: str, taken: Sequence[Accepted], sources: Sequence[str]) -> None:
-        with self.custody.putting():
-            for accepted in taken:
-                self.custody.keep_inputs(did, accepted.task, accepted.needs)
-            fresh = self.queue.submit(did, taken, sources, self.custody.until())
+        for accepted in taken:
+            self.custody.keep_inputs(did, accepted.task, accepted.needs)
+        fresh = self.queue.submit(did, taken, sources, self.custody.until())
         self.runner.add(self.queue.entries(fresh).values())
