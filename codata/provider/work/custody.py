@@ -101,6 +101,11 @@ class Custody:
         with self._lock:
             return bool(self._home.kept.release(copier(did), [root]))
 
+    def keep_own(self, cid: CID) -> None:
+        """Keep a record of this provider, without end."""
+        with self._lock:
+            self._home.kept.keep(_OWNER, [(cid, 0)])
+
     def keep_inputs(self, did: str, task: CID, cids: Sequence[CID]) -> None:
         """Keep what a task reads, here already or still to come, until its results expire."""
         with self._lock:

@@ -68,7 +68,10 @@ class Offer:
         mine = environment()
         settings = {**mine.settings, **settings_of(str(self.runner.threads)), "PYTHONHASHSEED": ""}
         record = replace(mine, settings={key: settings[key] for key in mine.settings})
-        return {"environment": record.save(self.custody.store), **record.to_value()}
+        with self.custody.putting():
+            cid = record.save(self.custody.store)
+            self.custody.keep_own(cid)
+        return {"environment": cid, **record.to_value()}
 
     @cached_property
     def _engines(self) -> dict[str, str]:

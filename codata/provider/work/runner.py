@@ -138,17 +138,14 @@ class Runner:
     def _perform(self) -> None:
         child: Child | None = None
         try:
-            while True:
-                entry = self._take("running", IDLE)
+            while not self._over.is_set():
+                entry = self._take("running", IDLE if child in self._awake else None)
                 if entry is None:
-                    if self._over.is_set():
-                        return
-                    if child is not None:
+                    # What it has put is protected by it until it is sealed and kept.
+                    if child is not None and not self.phases():
                         child.rest()
                         self._awake.discard(child)
-                    entry = self._take("running", None)
-                    if entry is None:
-                        return
+                    continue
                 child = child or Child(self._setup())
                 self._awake.add(child)
                 try:

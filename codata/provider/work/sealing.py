@@ -75,7 +75,7 @@ class Sealer(threading.Thread):
 
     def _try(self, batch: list[tuple[CID, CID]], tasks: list[CID]) -> None:
         try:
-            with full_disks_named():
+            with self._custody.putting(), full_disks_named():
                 self._seal(batch)
         except CidStoreError as e:
             _log.error("failed", extra={"fields": {"kind": e.kind, "message": e.message}})
