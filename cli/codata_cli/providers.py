@@ -86,8 +86,8 @@ def providers(
     workers: int | None = None,
 ) -> Providers:
     """The executor that the options name, which knows the sizes of the datasets `roots`."""
+    from codata.execute.attempts import Bounds
     from codata.execute.providers import Providers, Terms
-    from codata.execute.watch import Bounds
     from codata.records.manifest import Manifest
     from codata.remote.find import providers_of
 

@@ -13,7 +13,8 @@ from codata.execute.needs import Need
 from codata.execute.rates import Rates
 from codata.placement import Place, Placement, Preference, Problem, place
 from codata.placement.place import NOWHERE
-from codata.remote.pool import Member, Pool
+from codata.remote.member import Member
+from codata.remote.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)

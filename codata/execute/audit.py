@@ -10,7 +10,7 @@ from hashlib import sha256
 from cid_store.cid import CID
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
-from codata.remote.pool import Member
+from codata.remote.member import Member
 
 
 @dataclass(frozen=True, slots=True)

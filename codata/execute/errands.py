@@ -8,7 +8,7 @@ happens is put on a queue as it happens.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -18,14 +18,15 @@ from typing import Any, Final
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from cid_store.store import Store
+from codata.execute.assign import Assignment
+from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
 from codata.execute.needs import Need
 from codata.execute.supply import Supply
 from codata.execute.worker import Outcome
-from codata.records.receipt import Receipt
-from codata.records.run import RunRow
 from codata.remote.client import MAX_TASKS
 from codata.remote.errors import ProviderError, ProviderFull, ProviderLied, ProviderRefused
-from codata.remote.pool import Member
+from codata.remote.member import Member
+from codata.remote.pool import Pool
 from codata.remote.proof import Taker
 from codata.remote.state import State
 
@@ -35,51 +36,6 @@ _LACKING: Final = ("MissingInput", "BlockNotFound", "CorruptBlock", "Unreachable
 """Kinds of errors of a task whose inputs a provider neither holds nor comes by."""
 
 _FULL: Final = ("OverQuota", "DiskFull")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A member ended a task; its receipt is proven and here."""
-
-    member: Member
-    row: RunRow
-    receipt: Receipt
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A task did not end well at a member. `lacking`: for want of inputs."""
-
-    member: Member
-    task: CID
-    error: CidStoreError
-    lacking: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Broke:
-    """A member is given up; these tasks had not ended there."""
-
-    member: Member
-    tasks: tuple[CID, ...]
-    error: CidStoreError
-
-
-@dataclass(frozen=True, slots=True)
-class Beat:
-    """Something changed at a member."""
-
-    member: Member
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """What became of a task at home."""
-
-    outcome: Outcome
-
-
-Event = Ended | Failed | Broke | Beat | Home
 
 
 @dataclass(frozen=True)
@@ -93,6 +49,34 @@ class Errand:
     push: tuple[CID, ...] = ()
     pull: int = 0
     sources: tuple[str, ...] = ()
+
+
+def errands_of(pool: Pool, supply: Supply, found: Assignment, needs: Iterable[Need]) -> Iterator[Errand]:
+    """The errands of an assignment, one a member."""
+    members: dict[int, list[Need]] = {}
+    for need in needs:
+        if need.cid in found.where:
+            members.setdefault(found.where[need.cid].number, []).append(need)
+    for number, theirs in members.items():
+        member = pool.members[number]
+        push: list[CID] = []
+        pull, sources = 0, dict[str, None]()
+        for cid in found.moves.get(number, ()):
+            near = _sources(pool, member, cid)
+            if near:
+                pull += supply.size(cid)
+                sources |= dict.fromkeys(near)
+            else:
+                push.append(cid)
+        yield Errand(member, tuple(theirs), tuple(push), pull, tuple(sources))
+
+
+def _sources(pool: Pool, member: Member, cid: CID) -> list[str]:
+    """Who holds an input and may be asked by `member` itself, the fastest first."""
+    if not member.pulls:
+        return []
+    near = [m for m in pool.holders(cid) if m.client.origin in member.terms.origins]
+    return [m.url for m in sorted(near, key=lambda m: -m.bandwidth)]
 
 
 class Errands:

@@ -12,6 +12,7 @@ from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from codata.execute.account import Account, Cost, Did, Fault
 from codata.execute.assign import Assignment, Wish, assign
+from codata.execute.attempts import Bounds
 from codata.execute.audit import Lots, Word
 from codata.execute.errands import Errands
 from codata.execute.errors import Distrusted
@@ -21,12 +22,13 @@ from codata.execute.needs import need_of, need_of_task
 from codata.execute.preview import Preview, preview
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
-from codata.execute.watch import Bounds, Watch
+from codata.execute.watch import Watch
 from codata.execute.worker import Outcome
 from codata.home import Home
 from codata.ledger import Sealed
 from codata.records.task import Task
-from codata.remote.pool import Member, Pool
+from codata.remote.member import Member
+from codata.remote.pool import Pool
 from codata.remote.proof import Taker
 
 

@@ -14,7 +14,8 @@ from codata.home import Home
 from codata.provider.held import held
 from codata.remote.client import blaming
 from codata.remote.errors import ProviderError, ProviderLied
-from codata.remote.pool import Member, Pool
+from codata.remote.member import Member
+from codata.remote.pool import Pool
 
 _UPLOAD = 16 * 1024 * 1024
 """Bytes of one upload: it is in memory as a whole, because its signature covers it."""

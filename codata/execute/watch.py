@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from queue import Empty
-from statistics import median
 from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
-from codata.errors import FalseClaim, OutOfResources
+from codata.errors import OutOfResources
 from codata.execute.assign import Assignment, Wish, assign
+from codata.execute.attempts import HOME, Attempts, Bounds, disagreement, stragglers
 from codata.execute.audit import Lots, Verdict, Word, judge
-from codata.execute.errands import Beat, Broke, Ended, Errand, Errands, Event, Failed, Home
+from codata.execute.errands import Errand, Errands, errands_of
 from codata.execute.errors import InputsGone
+from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
@@ -29,40 +29,12 @@ from codata.ledger import Sealed
 from codata.provider.held import held
 from codata.records.receipt import Receipt
 from codata.remote.errors import NoPlace, ProviderLied, ProviderRefused, ProviderStalled
-from codata.remote.pool import Member, Pool
-
-HOME: Final = -1
-"""The home's number among those that a task is at."""
+from codata.remote.member import Member
+from codata.remote.pool import Pool
 
 _TICK: Final = 0.2  # seconds between two looks at who is late
 _TRIES: Final = 2
 """Executors at which a task fails by itself before it counts as failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """When patience ends. `patience`: seconds without any change at a member that has tasks.
-
-    A task that takes `straggling` times as long as the stage's median, and at least `least` seconds, is tried
-    at a second member too, once half of the stage has ended.
-    """
-
-    patience: float = 300.0
-    straggling: float = 4.0
-    least: float = 10.0
-
-
-@dataclass
-class _Run:
-    """One task of the stage: where it is since when, where it must not go, what is known of it."""
-
-    need: Need
-    at: dict[int, float] = field(default_factory=dict)
-    barred: dict[int, str] = field(default_factory=dict)
-    failures: int = 0
-    retries: int = 0
-    hedged: bool = False
-    words: list[Word] = field(default_factory=list)
 
 
 class Watch:
@@ -85,7 +57,7 @@ class Watch:
     ) -> None:
         self._pool, self._supply, self._errands, self._report = pool, supply, errands, report
         self._rates, self._wish, self._bounds, self._lots, self._home = rates, wish, bounds, lots, home
-        self._left = {need.cid: _Run(need) for need in needs}
+        self._left = {need.cid: Attempts(need) for need in needs}
         self._over = over
         self._count = len(needs)
         self._took: list[float] = []
@@ -110,7 +82,7 @@ class Watch:
 
     # -- handing out -----------------------------------------------------------------------------------------
 
-    def _hand_out(self, runs: Sequence[_Run], *, home: bool = False) -> Assignment | None:
+    def _hand_out(self, runs: Sequence[Attempts], *, home: bool = False) -> Assignment | None:
         """Place tasks and start their errands; with `home`, at home. Tasks without a place get an outcome."""
         now = time.monotonic()
         here = [run for run in runs if run.need.lazy or home]
@@ -125,7 +97,7 @@ class Watch:
             for run in away:
                 if run.need.cid not in assignment.where:
                     here += self._nowhere(run, assignment.reasons[run.need.cid])
-            errands = list(self._errands_of(assignment, away))
+            errands = list(errands_of(self._pool, self._supply, assignment, needs))
         for errand in errands:
             self._beat[errand.member.number] = now
             for need in errand.needs:
@@ -135,12 +107,12 @@ class Watch:
         self._errands.start(errands, [run.need for run in here])
         return assignment
 
-    def _nowhere(self, run: _Run, reasons: tuple[str, ...]) -> list[_Run]:
+    def _nowhere(self, run: Attempts, reasons: tuple[str, ...]) -> list[Attempts]:
         """A task that no member can run: the home does, where it may; else that is its outcome."""
         if run.at:
             return []  # it is somewhere still: only its second place is missing
         if len(run.words) > 1:
-            self._end(Outcome(run.need.cid, error=_disagreement(run.words)))
+            self._end(Outcome(run.need.cid, error=disagreement(run.words)))
             return []
         if run.words and not self._home:
             self._accept(run, run.words[0])  # nobody is there to audit it
@@ -152,11 +124,11 @@ class Watch:
             self._end(Outcome(cid, error=NoPlace(f"nobody can run it: {why or 'no providers'}", cid=cid)))
         return []
 
-    def _with_inputs(self, runs: Sequence[_Run]) -> list[_Run]:
+    def _with_inputs(self, runs: Sequence[Attempts]) -> list[Attempts]:
         """Those whose inputs somebody holds. The others wait for nobody: they get that as their outcome."""
         alone = dict.fromkeys(cid for run in runs for cid in run.need.inputs if not self._pool.holders(cid))
         lost = {cid for cid, here in zip(alone, held(self._supply.store, alone), strict=True) if not here}
-        found: list[_Run] = []
+        found: list[Attempts] = []
         for run in runs:
             gone = next((cid for cid in run.need.inputs if cid in lost), None)
             if gone is None:
@@ -167,31 +139,6 @@ class Watch:
                 error = InputsGone(f"{gone}, an input, went with the provider that held it", cid=gone)
                 self._end(Outcome(run.need.cid, error=error))
         return found
-
-    def _errands_of(self, found: Assignment, runs: Sequence[_Run]) -> Iterable[Errand]:
-        members: dict[int, list[Need]] = {}
-        for run in runs:
-            if run.need.cid in found.where:
-                members.setdefault(found.where[run.need.cid].number, []).append(run.need)
-        for number, needs in members.items():
-            member = self._pool.members[number]
-            push: list[CID] = []
-            pull, sources = 0, dict[str, None]()
-            for cid in found.moves.get(number, ()):
-                near = self._sources(member, cid)
-                if near:
-                    pull += self._supply.size(cid)
-                    sources |= dict.fromkeys(near)
-                else:
-                    push.append(cid)
-            yield Errand(member, tuple(needs), tuple(push), pull, tuple(sources))
-
-    def _sources(self, member: Member, cid: CID) -> list[str]:
-        """Who holds an input and may be asked by `member` itself, the fastest first."""
-        if not member.pulls:
-            return []
-        near = [m for m in self._pool.holders(cid) if m.client.origin in member.terms.origins]
-        return [m.url for m in sorted(near, key=lambda m: -m.bandwidth)]
 
     # -- what happens ----------------------------------------------------------------------------------------
 
@@ -277,7 +224,7 @@ class Watch:
 
     def _gone(self, member: Member, tasks: Iterable[CID]) -> None:
         """A member is given up: what it had not ended goes elsewhere."""
-        again: list[_Run] = []
+        again: list[Attempts] = []
         for cid in tasks:
             run = self._left.get(cid)
             if run is not None and run.at.pop(member.number, None) is not None and not run.at:
@@ -287,7 +234,7 @@ class Watch:
 
     # -- outcomes --------------------------------------------------------------------------------------------
 
-    def _said(self, run: _Run, word: Word) -> None:
+    def _said(self, run: Attempts, word: Word) -> None:
         """One more word on a task: it stands at once, or is held against another."""
         run.words.append(word)
         audited = word.member is not None and len(run.words) == 1 and self._lots.drawn(run.need.cid)
@@ -305,7 +252,7 @@ class Watch:
             # A second word comes from another member where there is one; two that differ the home decides.
             self._hand_out([run], home=self._home and len(run.words) > 1)
 
-    def _judged(self, run: _Run, verdict: Verdict) -> None:
+    def _judged(self, run: Attempts, verdict: Verdict) -> None:
         assert verdict.right is not None
         for word in run.words:
             if word.member is not None:
@@ -321,7 +268,7 @@ class Watch:
                 )
                 word.member.fault(lie, word.cid, verdict.right.cid)
 
-    def _accept(self, run: _Run, word: Word) -> None:
+    def _accept(self, run: Attempts, word: Word) -> None:
         sealed = Sealed(word.row.seal, word.row.index, word.row.proof) if word.row else None
         self._end(Outcome(run.need.cid, word.cid, sealed=sealed))
 
@@ -348,27 +295,10 @@ class Watch:
                 self._gone(member, [cid for cid, run in self._left.items() if number in run.at])
 
     def _look_for_stragglers(self) -> None:
-        if not self._took or len(self._took) * 2 < self._count:
-            return
-        bound = max(self._bounds.least, self._bounds.straggling * median(self._took))
-        now = time.monotonic()
-        late = [
-            run
-            for run in self._left.values()
-            if not run.hedged
-            and len(run.at) == 1
-            and HOME not in run.at
-            and now - min(run.at.values()) > bound
-        ]
+        late = stragglers(self._left.values(), self._took, self._count, self._bounds, time.monotonic())
         for run in late:
             run.hedged = True
         before = {run.need.cid: len(run.at) for run in late}
         if late:
             self._hand_out(late)
         self.hedged += sum(len(run.at) > before[run.need.cid] for run in late if run.need.cid in self._left)
-
-
-def _disagreement(words: Sequence[Word]) -> FalseClaim:
-    """The error of executors of whom nobody can say who is right."""
-    names = ", ".join(w.member.url if w.member else "this home" for w in words)
-    return FalseClaim(f"{names} each say something else of one task", next_step="let this home decide")

@@ -38,7 +38,8 @@ class Problem:
 
     `sizes`: int64, bytes of each distinct input. `starts`: int64 of tasks + 1; task t reads
     `inputs[starts[t]:starts[t + 1]]`, each input once. `seconds`: float64, CPU time of each task; `traffic`:
-    float64, bytes that it reads and writes. `kinds`: the row of `allowed` that says where each task may run. `allowed`: bool, kinds by places.
+    float64, bytes that it reads and writes. `kinds`: the row of `allowed` that says where each task may run.
+    `allowed`: bool, kinds by places.
     """
 
     places: Sequence[Place]

@@ -1,4 +1,4 @@
-"""The providers of a run: what each offered, holds and did, and what went wrong."""
+"""The providers of a run, asked together: who is there, and who holds what."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
-from decimal import Decimal
 from threading import Lock
 from typing import Final
 
@@ -18,117 +16,14 @@ from cid_store.errors import CidStoreError
 from codata.identity import Identity
 from codata.placement import HeldBits
 from codata.placement.problem import Array
-from codata.records.receipt import Cost
 from codata.remote.client import Client
-from codata.remote.errors import (
-    NoPlace,
-    ProviderFull,
-    ProviderLied,
-    ProviderRefused,
-    ProviderStalled,
-)
-from codata.remote.offer import Offer
+from codata.remote.errors import ProviderLied
+from codata.remote.member import Member
 
 MAX_PROVIDERS: Final = 1000
 _AGAIN: Final = 30.0  # seconds after which a provider that was gone is asked again
 _THREADS: Final = 32
 _ROWS: Final = 1 << 12  # CIDs whose holders are unpacked at once
-
-
-@dataclass
-class Member:
-    """One provider. `word`: good, gone, full, refused, stalled or false; only the good get work."""
-
-    number: int
-    client: Client
-    tell: Callable[[str], None]
-    offer: Offer | None = None
-    word: str = "gone"
-    why: str = ""
-    asked: float = -_AGAIN
-    pulls: bool = True
-    """Whether it fetched what it was told to fetch, so far."""
-    tasks: int = 0
-    cpu_us: int = 0
-    price: Decimal = Decimal(0)
-    bytes_sent: int = 0
-    audited: int = 0
-    disowned: bool = False
-    """Whether what it did was put aside already."""
-    faults: list[tuple[CidStoreError, tuple[CID, ...]]] = field(default_factory=list)
-    lock: Lock = field(default_factory=Lock)
-
-    @property
-    def url(self) -> str:
-        """Its URL, which is what people know it by."""
-        return self.client.url
-
-    @property
-    def good(self) -> bool:
-        """Whether it gets work."""
-        return self.word == "good"
-
-    @property
-    def serves(self) -> bool:
-        """Whether what it holds can be had from it: for that nobody needs its leave."""
-        return self.word in ("good", "full", "refused")
-
-    @property
-    def terms(self) -> Offer:
-        """Its offer; raises `NoPlace` where it made none."""
-        if self.offer is None:
-            raise NoPlace(self.because())
-        return self.offer
-
-    def because(self, why: str = "") -> str:
-        """Its URL and a reason, by default why it gets no work."""
-        why = why or self.why
-        return why if why.startswith(self.url) else f"{self.url}: {why}"
-
-    @property
-    def bandwidth(self) -> float:
-        """Bytes a second that it says reach it; 0 where it made no offer."""
-        return self.offer.bandwidth if self.offer else 0.0
-
-    def fault(self, error: CidStoreError, *evidence: CID) -> None:
-        """Remember what went wrong, and give it no more work; who was false stays so."""
-        with self.lock:
-            self.faults.append((error, evidence))
-            self.asked = time.monotonic()
-            self.tell(error.message)
-            if self.word != "false":
-                self.word, self.why = _word(error), error.message
-
-    def remember(self, error: CidStoreError) -> None:
-        """Remember something that says nothing about its other work; the first of each kind is enough."""
-        with self.lock:
-            if all(known.kind != error.kind for known, _ in self.faults):
-                self.faults.append((error, ()))
-                self.tell(error.message)
-
-    def sent(self, size: int) -> None:
-        """Count bytes of inputs that were brought to it."""
-        with self.lock:
-            self.bytes_sent += size
-
-    def did(self, cost: Cost) -> None:
-        """Count a task that it ended, and what it asks for that."""
-        self.tasks += 1
-        self.cpu_us += cost.cpu_us
-        traffic = cost.bytes_in + cost.bytes_out
-        self.price += self.terms.cpu_price * cost.cpu_us / 10**6 + self.terms.gigabyte_price * traffic / 10**9
-
-
-def _word(error: CidStoreError) -> str:
-    for kind, word in (
-        (ProviderLied, "false"),
-        (ProviderFull, "full"),
-        (ProviderRefused, "refused"),
-        (ProviderStalled, "stalled"),
-    ):
-        if isinstance(error, kind):
-            return word
-    return "gone"
 
 
 class Pool:

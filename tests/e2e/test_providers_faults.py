@@ -15,10 +15,10 @@ from cid_store.errors import CidStoreError
 from codata.errors import TaskFailed
 from codata.estimate import estimate
 from codata.execute.assign import Wish
+from codata.execute.attempts import Bounds
 from codata.execute.progress import Quiet
 from codata.execute.providers import Providers, Terms
 from codata.execute.run import RunResult, run
-from codata.execute.watch import Bounds
 from codata.home import Home
 from codata.records.receipt import Receipt
 from codata.records.run import Run
