@@ -22,7 +22,7 @@ from datatrove.pipeline.dedup.sentence_dedup import (
 )
 
 from tests.driving import Driver
-from tests.oracle.docstrings import docstrings
+from tests.oracle.texts import texts as real_texts
 
 
 def of_datatrove(texts: list[str], config: SentDedupConfig, folder: Path) -> list[tuple[int, str]]:
@@ -37,7 +37,7 @@ def of_datatrove(texts: list[str], config: SentDedupConfig, folder: Path) -> lis
 @pytest.mark.parametrize(("n", "min_words", "min_sentences"), [(3, 50, 3), (1, 5, 0), (2, 0, 2)])
 def test_what_is_left_is_datatroves(tmp_path: Path, n: int, min_words: int, min_sentences: int) -> None:
     drawn = random.Random(n)
-    pieces = [text for text in docstrings(10_000) if text.count(".") > 2 and len(text) < 3000]
+    pieces = [text for text in real_texts()[::7] if text.count(".") > 2 and len(text) < 3000]
     texts = ["\n\n".join(drawn.choices(pieces[:800], k=drawn.randrange(1, 4))) for _ in range(700)]
     config = SentDedupConfig(n_sentences=n, min_doc_words=min_words, min_num_sentences=min_sentences)
     wanted = of_datatrove(texts, config, tmp_path)
