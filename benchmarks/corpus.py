@@ -89,7 +89,7 @@ FILES = 8
 
 
 def documents(source: Path, folder: Path, size: int) -> tuple[Path, Path]:
-    """From HTML to rows of `id` and `text`: a home that holds them as `documents`, and the same as JSON lines.
+    """From HTML to rows of `id` and `text`: a home with the dataset `documents`, and the same as JSON lines.
 
     `size`: bytes of HTML to take; the text is about an eighth of that.
     """

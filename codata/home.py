@@ -56,7 +56,7 @@ class Home:
         self.store_url = url if ":" in url else str(Path(url).absolute())
 
     @classmethod
-    def find(cls, given: Path | None, *, store_url: str | None = None) -> Self:
+    def find(cls, given: Path | None = None, *, store_url: str | None = None) -> Self:
         """The home given, else `CODATA_HOME`, else the nearest `.codata` upwards, else the platform's data
         folder."""
         if given is None and (env := os.environ.get("CODATA_HOME")):
