@@ -193,7 +193,8 @@ class Custody:
             (trees if cid.codec == DAG_PB else singles).append((cid, 0))
         owner, until = _results_for(did, task), self.until() + _GRACE
         self._home.kept.keep(owner, singles, until=until)
-        self._home.kept.keep(owner, trees, kind="recursive", until=until)
+        if trees:
+            self._home.kept.keep(owner, trees, kind="recursive", until=until)
 
 
 def _pushed_by(did: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,22 +45,28 @@ class Submissions:
     def _take(self, asker: Asker, tasks: Sequence[CID], sources: Sequence[str]) -> dict[CID, dict[str, Any]]:
         """What is told of those that are refused."""
         told: dict[CID, dict[str, Any]] = {}
-        taken: list[Accepted] = []
-        from_there = allowed(sources, self.settings.sources)
-        known = self.queue.entries(tasks)
-        inputs = MAX_INPUTS
-        room = asker.allowed.limits.tasks - self.queue.waiting(asker.did)
+        known, inputs = self.queue.entries(tasks), MAX_INPUTS
+        new: list[Accepted] = []
         for task in tasks:
             try:
                 accepted = examine(self.custody.store, self.policy, asker.did, task, inputs)
                 inputs -= len(accepted.needs)
-                if self._is_done(asker.did, task, known.get(task)):
-                    continue
-                self._check_inputs(accepted, from_there, sources)
-                self._check_room(asker, room - len(taken))
-                taken.append(accepted)
+                if not self._is_done(asker.did, task, known.get(task)):
+                    new.append(accepted)
             except CidStoreError as e:
                 told[task] = refused(task, e)
+        from_there = allowed(sources, self.settings.sources)
+        lacking = set(self.custody.lacks(list({cid: None for one in new for cid in one.needs})))
+        room = self._room(asker)
+        taken: list[Accepted] = []
+        for accepted in new:
+            try:
+                if not from_there:
+                    _check_inputs(accepted, lacking, sources)
+                room.check(len(taken))
+                taken.append(accepted)
+            except CidStoreError as e:
+                told[accepted.task] = refused(accepted.task, e)
         self._queue(asker.did, taken, from_there)
         return told
 
@@ -101,25 +107,40 @@ class Submissions:
             self.queue.lost(task)
         return False
 
-    def _check_inputs(self, accepted: Accepted, allowed: Sequence[str], asked: Sequence[str]) -> None:
-        lacking = self.custody.lacks(accepted.needs)
-        if lacking and not allowed:
-            why = "is not held here"
-            if asked:
-                why += f", and none of the sources named ({', '.join(asked)[:200]}) is allowed here"
-            more = f" (with {len(lacking) - 1} others)" if len(lacking) > 1 else ""
-            raise MissingInput(f"input {lacking[0]} of task {accepted.task}{more} {why}", cid=lacking[0])
-
-    def _check_room(self, asker: Asker, room: int) -> None:
-        limits, rule = asker.allowed.limits, asker.allowed.rule
-        if room <= 0:
-            raise TooManyTasks(f"{asker.did} has {limits.tasks} tasks here that wait or run", rule=rule)
+    def _room(self, asker: Asker) -> _Room:
         kept = self.custody.pushed(asker.did) + self.queue.bytes(asker.did)
-        if kept >= limits.quota:
-            raise OverQuota(f"{asker.did} has {kept} bytes here; {limits.quota} may be kept", rule=rule)
+        return _Room(asker, self.queue.waiting(asker.did), kept)
 
     def _queue(self, did: str, taken: Sequence[Accepted], sources: Sequence[str]) -> None:
         for accepted in taken:
             self.custody.keep_inputs(did, accepted.task, accepted.needs)
         fresh = self.queue.submit(did, taken, sources, self.custody.until())
         self.runner.add(self.queue.entries(fresh).values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much an asker has here: tasks that wait or run, and bytes that are kept."""
+
+    asker: Asker
+    waiting: int
+    kept: int
+
+    def check(self, more: int) -> None:
+        """Raise `TooManyTasks`, `OverQuota` unless there is room for a task besides so many more."""
+        did, rule, limits = self.asker.did, self.asker.allowed.rule, self.asker.allowed.limits
+        if self.waiting + more >= limits.tasks:
+            raise TooManyTasks(f"{did} has {limits.tasks} tasks here that wait or run", rule=rule)
+        if self.kept >= limits.quota:
+            raise OverQuota(f"{did} has {self.kept} bytes here; {limits.quota} may be kept", rule=rule)
+
+
+def _check_inputs(accepted: Accepted, lacking: Collection[CID], sources: Sequence[str]) -> None:
+    missing = [cid for cid in accepted.needs if cid in lacking]
+    if not missing:
+        return
+    why = "is not held here"
+    if sources:
+        why += f", and none of the sources named ({', '.join(sources)[:200]}) is allowed here"
+    more = f" (with {len(missing) - 1} others)" if len(missing) > 1 else ""
+    raise MissingInput(f"input {missing[0]} of task {accepted.task}{more} {why}", cid=missing[0])
