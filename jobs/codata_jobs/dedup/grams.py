@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from pydantic import Field
 
 from codata.ops import Params
 from codata_jobs.simplify import simplify
@@ -30,7 +31,7 @@ class GramParams(Params):
 
     column: str
     words: WordsKind
-    n: int
+    n: int = Field(ge=1, le=256)
 
     def engines_used(self) -> tuple[str, ...]:
         """Unicode data for simplifying, and what finds words."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from cid_store.cid import CID
+from codata.errors import TaskFailed
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
@@ -80,7 +81,10 @@ def compare(ctx: Context, params: CompareParams, inputs: Inputs) -> Outputs:
     found, where = _sets(ctx, params, part, rows)
     given = ex.gather(ctx, inputs["files"], params)
     order = np.argsort(given[A].to_numpy(), kind="stable")
-    theirs = np.searchsorted(given[A].to_numpy()[order], edges.a)
+    ordered = given[A].to_numpy()[order]
+    if not np.isin(edges.a, ordered).all():
+        raise TaskFailed("dedup.minhash: a row is to be compared whose n-grams are not given", cid=asked)
+    theirs = np.searchsorted(ordered, edges.a)
     held: Any = given[_SET].combine_chunks().take(_indices(order))
     held_at = held.offsets.to_numpy()
     held_hashes = held.values.to_numpy()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from codata.errors import TaskFailed
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
@@ -100,12 +101,16 @@ def earlier(ctx: Context, params: EarlierParams, inputs: Inputs) -> Outputs:
 def judge(ctx: Context, params: JudgeParams, inputs: Inputs) -> Outputs:
     """The rows of a part of which enough n-grams are known."""
     (own,), (answer,) = inputs["hashes"], inputs["counts"]
-    totals = np.bincount(ctx.table(own)[ex.ROW].to_numpy())
+    rows, totals = np.unique(ctx.table(own)[ex.ROW].to_numpy(), return_counts=True)
     table = ctx.table(answer)
-    counts = np.bincount(table[ex.ROW].to_numpy(), table[_COUNT].to_numpy(), len(totals)).astype(np.int64)
+    found, where = np.unique(table[ex.ROW].to_numpy(), return_inverse=True)
+    known = np.zeros(len(found), np.int64)
+    np.add.at(known, where, table[_COUNT].to_numpy())
+    totals = totals[np.isin(rows, found)]
+    if len(totals) != len(found):
+        raise TaskFailed("dedup.ngrams: n-grams are said to be known of a row that has none", cid=answer)
     least = Fraction(params.threshold)
-    shares: Any = counts * least.denominator >= totals * least.numerator
-    rows = np.flatnonzero(shares & (counts > 0)).astype(np.uint32)
+    rows = found[known * least.denominator >= totals * least.numerator]
     return {"out": ctx.put_table(pa.table({ex.ROW: pa.array(rows)}))}
 
 

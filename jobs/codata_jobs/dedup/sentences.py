@@ -48,7 +48,7 @@ class SpanParams(Params):
     """What a span is."""
 
     column: str
-    n: int
+    n: int = Field(ge=1, le=256)
 
     def engines_used(self) -> tuple[str, ...]:
         """Unicode data for simplifying, and what finds sentences."""

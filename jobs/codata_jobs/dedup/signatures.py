@@ -27,9 +27,9 @@ KEY: Final = "key"
 class SignatureParams(GramParams):
     """What a signature is: `bands` times `rows` minima, of functions drawn from `seed`."""
 
-    bands: int
-    rows: int
-    seed: int
+    bands: int = Field(ge=1, le=256)
+    rows: int = Field(ge=1, le=64)
+    seed: int = Field(ge=0, lt=1 << 32)
 
 
 class BandParams(Params):
