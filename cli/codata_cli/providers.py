@@ -87,7 +87,8 @@ def providers(
 ) -> Providers:
     """The executor that the options name, which knows the sizes of the datasets `roots`."""
     from codata.execute.attempts import Bounds
-    from codata.execute.providers import Providers, Terms
+    from codata.execute.providers import Providers
+    from codata.execute.terms import Terms
     from codata.records.manifest import Manifest
     from codata.remote.find import providers_of
 

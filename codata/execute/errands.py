@@ -8,7 +8,7 @@ happens is put on a queue as it happens.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -80,7 +80,7 @@ def _sources(pool: Pool, member: Member, cid: CID) -> list[str]:
 
 
 class Errands:
-    """Runs errands beside each other. `over` is read all the time: tasks that nobody waits for any more."""
+    """Runs errands beside each other."""
 
     def __init__(
         self,
@@ -88,10 +88,11 @@ class Errands:
         supply: Supply,
         taker: Callable[[Member], Taker],
         at_home: Callable[[Sequence[CID], Callable[[Outcome], None]], None],
-        over: Set[CID],
     ) -> None:
         self._store, self._supply, self._taker = store, supply, taker
-        self._at_home, self._over = at_home, over
+        self._at_home = at_home
+        self.over: set[CID] = set()
+        """Tasks that nobody waits for any more."""
         self._threads: list[Thread] = []
         self.events: SimpleQueue[Event] = SimpleQueue()
 
@@ -205,11 +206,11 @@ class Errands:
             if change is not None and change.final and change.task in left:
                 self._final(member, left[change.task], change)
                 del left[change.task]
-            if left.keys() <= self._over:
+            if left.keys() <= self.over:
                 return
 
     def _final(self, member: Member, need: Need, state: State) -> None:
-        if need.cid in self._over:
+        if need.cid in self.over:
             return
         if state.row is not None:
             receipt = self._taker(member).take(state.row)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from threading import Lock
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from codata.execute.account import Account, Cost, Did, Fault
-from codata.execute.assign import Assignment, Wish, assign
-from codata.execute.attempts import Bounds
+from codata.execute.assign import Assignment, assign
 from codata.execute.audit import Lots, Word
 from codata.execute.errands import Errands
 from codata.execute.errors import Distrusted
@@ -22,6 +20,7 @@ from codata.execute.needs import need_of, need_of_task
 from codata.execute.preview import Preview, preview
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
+from codata.execute.terms import Terms
 from codata.execute.watch import Watch
 from codata.execute.worker import Outcome
 from codata.home import Home
@@ -30,20 +29,6 @@ from codata.records.task import Task
 from codata.remote.member import Member
 from codata.remote.pool import Pool
 from codata.remote.proof import Taker
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a run goes about its providers. `home`: whether the home runs what no provider can; `audit`: the
-    share of tasks that are done twice; `silence`: seconds without a byte after which a provider is gone.
-    """
-
-    wish: Wish = field(default_factory=Wish)
-    bounds: Bounds = field(default_factory=Bounds)
-    home: bool = True
-    audit: float = 0.0
-    workers: int | None = None
-    silence: float = 30.0
 
 
 class Providers(Executor):
@@ -66,7 +51,6 @@ class Providers(Executor):
         self._lots = Lots(self._terms.audit)
         self.rates = Rates.of(home)
         self._takers: dict[int, Taker] = {}
-        self._over: set[CID] = set()
         self._began = time.perf_counter()
         self._predicted: Cost | None = None
         self._hedged = self._at_home = 0
@@ -77,31 +61,28 @@ class Providers(Executor):
         a provider whose work counted so far is found false.
         """
         self._renew()
-        over: set[CID] = set()
 
         def at_home(cids: Sequence[CID], told: Callable[[Outcome], None]) -> None:
             with self._own_turn:
                 if cids:
                     self._own.run(cids, url, executor, told)
 
-        errands = Errands(self._home.store, self.supply, self._taker, at_home, over)
+        errands = Errands(self._home.store, self.supply, self._taker, at_home)
+        needs = [need_of(self._home.store, cid) for cid in tasks]
         watch = Watch(
             self.pool,
             self.supply,
             errands,
-            [need_of(self._home.store, cid) for cid in tasks],
+            needs,
             report,
-            over=over,
-            rates=self.rates,
-            wish=self._terms.wish,
-            bounds=self._terms.bounds,
+            terms=self._terms,
             lots=self._lots,
-            home=self._terms.home,
+            rates=self.rates,
         )
         try:
             watch.run()
         finally:
-            over.update(tasks)
+            errands.over.update(tasks)
             errands.leave()
             self._fresh = False
             self._keep_evidence(watch.evidence)

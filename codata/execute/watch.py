@@ -14,9 +14,9 @@ from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
-from codata.errors import OutOfResources
-from codata.execute.assign import Assignment, Wish, assign
-from codata.execute.attempts import HOME, Attempts, Bounds, disagreement, stragglers
+from codata.errors import FalseClaim, OutOfResources
+from codata.execute.assign import Assignment, assign
+from codata.execute.attempts import HOME, Attempts, disagreement, stragglers
 from codata.execute.audit import Lots, Verdict, Word, judge
 from codata.execute.errands import Errand, Errands, errands_of
 from codata.execute.errors import InputsGone
@@ -24,6 +24,7 @@ from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
+from codata.execute.terms import Terms
 from codata.execute.worker import Outcome
 from codata.ledger import Sealed
 from codata.provider.held import held
@@ -48,17 +49,15 @@ class Watch:
         needs: Sequence[Need],
         report: Callable[[Outcome], None],
         *,
-        over: set[CID],
-        rates: Rates,
-        wish: Wish,
-        bounds: Bounds,
+        terms: Terms,
         lots: Lots,
-        home: bool,
+        rates: Rates,
     ) -> None:
         self._pool, self._supply, self._errands, self._report = pool, supply, errands, report
-        self._rates, self._wish, self._bounds, self._lots, self._home = rates, wish, bounds, lots, home
+        self._terms, self._lots, self._rates = terms, lots, rates
         self._left = {need.cid: Attempts(need) for need in needs}
-        self._over = over
+        self._stood: dict[CID, Word] = {}
+        """The words that stand for tasks that were somewhere else too."""
         self._count = len(needs)
         self._took: list[float] = []
         self._beat: dict[int, float] = {}
@@ -93,7 +92,7 @@ class Watch:
             away = self._with_inputs(away)
             barred = {run.need.cid: {**run.barred, **dict.fromkeys(run.at, "has it already")} for run in away}
             needs = [run.need for run in away]
-            assignment = assign(self._pool, needs, self._supply.size, self._rates, self._wish, barred)
+            assignment = assign(self._pool, needs, self._supply.size, self._rates, self._terms.wish, barred)
             for run in away:
                 if run.need.cid not in assignment.where:
                     here += self._nowhere(run, assignment.reasons[run.need.cid])
@@ -114,9 +113,9 @@ class Watch:
         if len(run.words) > 1:
             self._end(Outcome(run.need.cid, error=disagreement(run.words)))
             return []
-        if run.words and not self._home:
+        if run.words and not self._terms.home:
             self._accept(run, run.words[0])  # nobody is there to audit it
-        elif self._home and HOME not in run.barred:
+        elif self._terms.home and HOME not in run.barred:
             return [run]
         else:
             why = "; ".join([*reasons, *([run.barred[HOME]] if HOME in run.barred else [])])
@@ -165,11 +164,22 @@ class Watch:
                 self._supply.learn([(output.cid, receipt.cost.bytes_out // len(receipt.out))])
         run = self._left.get(event.row.task)
         if run is None:
+            self._late(event)
             return
         self._rates.add(run.need.task.step, receipt)
         if member.number in run.at:
             self._took.append(time.monotonic() - run.at.pop(member.number))
         self._said(run, Word(member, receipt, event.row.receipt, event.row))
+
+    def _late(self, event: Ended) -> None:
+        """A second receipt of a task that has ended: where it says something else, both are kept and told."""
+        stood, task = self._stood.get(event.row.task), event.row.task
+        if stood is None or stood.receipt.out == event.receipt.out:
+            return
+        self.evidence += [stood, Word(event.member, event.receipt, event.row.receipt, event.row)]
+        other = stood.member.url if stood.member else "this home"
+        for member in filter(None, (stood.member, event.member)):
+            member.remember(FalseClaim(f"{event.member.url} and {other} differ about task {task}", cid=task))
 
     def _home_ended(self, event: Home) -> None:
         outcome = event.outcome
@@ -250,7 +260,7 @@ class Watch:
                 run.barred[said.member.number] = "is being audited"
         if not run.at:
             # A second word comes from another member where there is one; two that differ the home decides.
-            self._hand_out([run], home=self._home and len(run.words) > 1)
+            self._hand_out([run], home=self._terms.home and len(run.words) > 1)
 
     def _judged(self, run: Attempts, verdict: Verdict) -> None:
         assert verdict.right is not None
@@ -269,12 +279,14 @@ class Watch:
                 word.member.fault(lie, word.cid, verdict.right.cid)
 
     def _accept(self, run: Attempts, word: Word) -> None:
+        if run.at:
+            self._stood[run.need.cid] = word
         sealed = Sealed(word.row.seal, word.row.index, word.row.proof) if word.row else None
         self._end(Outcome(run.need.cid, word.cid, sealed=sealed))
 
     def _end(self, outcome: Outcome) -> None:
         run = self._left.pop(outcome.task)
-        self._over.add(outcome.task)
+        self._errands.over.add(outcome.task)
         for number in run.at:
             if number != HOME:
                 self._pool.dismiss(self._pool.members[number], outcome.task)
@@ -287,15 +299,17 @@ class Watch:
         busy = {number for run in self._left.values() for number in run.at if number != HOME}
         for number in busy:
             member = self._pool.members[number]
-            if now - self._beat.get(number, now) > self._bounds.patience:
+            if now - self._beat.get(number, now) > self._terms.bounds.patience:
                 if member.good:
                     member.fault(
-                        ProviderStalled(f"{member.url} got nowhere for {self._bounds.patience:.0f} seconds")
+                        ProviderStalled(
+                            f"{member.url} got nowhere for {self._terms.bounds.patience:.0f} seconds"
+                        )
                     )
                 self._gone(member, [cid for cid, run in self._left.items() if number in run.at])
 
     def _look_for_stragglers(self) -> None:
-        late = stragglers(self._left.values(), self._took, self._count, self._bounds, time.monotonic())
+        late = stragglers(self._left.values(), self._took, self._count, self._terms.bounds, time.monotonic())
         for run in late:
             run.hedged = True
         before = {run.need.cid: len(run.at) for run in late}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
@@ -17,12 +18,14 @@ from codata.estimate import estimate
 from codata.execute.assign import Wish
 from codata.execute.attempts import Bounds
 from codata.execute.progress import Quiet
-from codata.execute.providers import Providers, Terms
+from codata.execute.providers import Providers
 from codata.execute.run import RunResult, run
+from codata.execute.terms import Terms
 from codata.home import Home
 from codata.records.receipt import Receipt
 from codata.records.run import Run
 from codata.verify.structure import check_structure
+from tests.command import Commands
 from tests.fake_provider import Behaviour, FakeProvider, fake_provider
 from tests.runs import job_of
 from tests.spread import STEPS, Spread, give, know, spread
@@ -189,6 +192,28 @@ def test_a_lie_that_shows_itself(data: Spread, tmp_path: Path, behaviour: Behavi
         assert any(says in fault.message for fault in result.account.providers[1].faults)
         rows = Run.load(home.store, result.run).entries(home.store)
         assert all(home.ledger.receipts(row.task) for row in rows)
+
+
+def test_the_command_ends_with_3_and_the_right_result(data: Spread, tmp_path: Path) -> None:
+    lie = Behaviour(falsify=lambda task: task.step == "rows")
+    with _providers(data, tmp_path, [Behaviour(), lie], copies=2) as fakes:
+        with Home(tmp_path / "home") as home:
+            know(data, home)
+        job = tmp_path / "job.yaml"
+        job.write_text(yaml.safe_dump({"codata": "job/1", "steps": STEPS}))
+        on = [word for fake in fakes for word in ("--on", fake.url)]
+        done = Commands(tmp_path / "home")("run", job, data.dataset, *on, "--audit", "100%")
+        job.write_text(yaml.safe_dump({"codata": "job/1", "steps": [{"filter": {"where": "id > 5"}}]}))
+        again = Commands(tmp_path / "home")("run", job, data.dataset, *on[:2], json=False)
+    assert done.code == 3
+    assert done.value["outputs"] == dict(data.alone.outputs)
+    assert [p["word"] for p in done.value["providers"]] == ["good", "false"]
+    assert f"warning: {fakes[1].url}: task " in done.err
+    assert done.value["actual"]["bytes_moved"] == done.value["bytes_moved"]
+    assert again.code == 0
+    shown = again.out.decode()
+    assert "predicted" in shown
+    assert fakes[0].url in shown
 
 
 @pytest.mark.parametrize("at_home", [True, False])
