@@ -200,8 +200,10 @@ class Errands:
             if state.final:
                 self._final(member, left[state.task], state)
                 del left[state.task]  # not before: what it could not give is still to be done
+        furthest = {task: states[task].progress for task in left}
         for change in member.client.follow(list(left)) if left else ():
-            if change is not None:
+            if change is not None and change.progress > furthest.get(change.task, change.progress):
+                furthest[change.task] = change.progress
                 self.events.put(Beat(member))
             if change is not None and change.final and change.task in left:
                 self._final(member, left[change.task], change)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import Lock
+from typing import Final
 
 from cid_store import Store
 from cid_store.cid import CID, DAG_CBOR
@@ -17,7 +18,7 @@ from codata.remote.errors import ProviderError, ProviderLied
 from codata.remote.member import Member
 from codata.remote.pool import Pool
 
-_UPLOAD = 16 * 1024 * 1024
+_UPLOAD: Final = 16 * 1024 * 1024
 """Bytes of one upload: it is in memory as a whole, because its signature covers it."""
 
 

@@ -39,6 +39,7 @@ MAX_TASKS: Final = 1000
 """Tasks in one request."""
 
 _WAIT: Final = 20  # seconds of a long poll
+_LEAST: Final = 0.2  # seconds between two questions about tasks that are not final
 _PAUSES: Final = (0.2, 0.5, 1.3)  # seconds before a request is tried again
 _IN_FLIGHT: Final = 16
 
@@ -165,6 +166,7 @@ class Client:
                 yield state
             else:
                 yield None
+                time.sleep(_LEAST)  # it may answer at once, whatever it is asked
 
     def ask(self, task: CID, wait: int = 0) -> State:
         """What a task is now, or once it changes within `wait` seconds."""

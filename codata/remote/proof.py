@@ -24,6 +24,9 @@ from codata.remote.errors import ProviderLied
 MAX_SMALL: Final = 64 * 1024 * 1024
 """Bytes of all nodes that one task gives: what plans read is far smaller."""
 
+MAX_OUTPUTS: Final = 64
+"""Outputs of one task: operations have one or a few."""
+
 
 class Taker:
     """Takes receipts of one provider, known by its DID, into a store."""
@@ -45,6 +48,10 @@ class Taker:
             if receipt.executor != self._did:
                 raise ProviderLied(
                     f"{self._client.url} gives a receipt of {receipt.executor}", cid=row.receipt
+                )
+            if len(receipt.out) > MAX_OUTPUTS:
+                raise ProviderLied(
+                    f"{self._client.url} gives a receipt of {len(receipt.out)} outputs", cid=row.receipt
                 )
             self._keep([receipt.environment])
             Environment.load(self._store, receipt.environment)

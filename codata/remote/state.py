@@ -13,6 +13,7 @@ from codata.remote.answers import cid_of, printable, said_of
 from codata.remote.errors import ProviderLied
 
 Word = Literal["queued", "fetching", "running", "done", "failed", "cancelled", "refused"]
+_WAY: Final = ("queued", "fetching", "running")
 FINAL: Final = ("done", "failed", "cancelled", "refused")
 
 
@@ -30,6 +31,11 @@ class State:
     def final(self) -> bool:
         """Whether nothing more will happen."""
         return self.word in FINAL
+
+    @property
+    def progress(self) -> int:
+        """How far it is: what goes back and forth gets nowhere."""
+        return len(_WAY) if self.final else _WAY.index(self.word)
 
     @classmethod
     def parse(cls, who: str, value: Mapping[str, Any], task: CID | None = None) -> State:

@@ -130,6 +130,12 @@ def test_a_state_is_read() -> None:
             "error": {"kind": "NotAllowed", "message": "no\x1b[2J", "rule": "r"},
         },
     )
+    assert [State(TASK, word).progress for word in ("queued", "fetching", "running", "failed")] == [
+        0,
+        1,
+        2,
+        3,
+    ]
     assert (refused.kind, refused.said) == ("NotAllowed", "no [2J (rule: r)")
 
 
