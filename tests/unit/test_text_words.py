@@ -136,11 +136,13 @@ def test_many_units_at_once() -> None:
 
 
 @given(texts)
+@settings(deadline=None)
 def test_whitespace_words(values: list[str]) -> None:
     assert made(values, "whitespace") == [value.split() for value in values]
 
 
 @given(texts)
+@settings(deadline=None)
 def test_unicode_words(values: list[str]) -> None:
     def inside(c: str) -> bool:
         return unicodedata.category(c)[0] in "LMN" or unicodedata.category(c) == "Pc"

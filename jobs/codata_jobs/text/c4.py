@@ -127,6 +127,8 @@ def _judged(texts: Any, params: C4Params) -> tuple[dict[str, Numbers], Any]:
         *(made, made_rows, made_firsts, broken),
     )
     made_rows = made_rows[: count + 1]
+    # As Arrow's buffers are: kernels are compiled anew for arrays that could be written.
+    made.flags.writeable = made_rows.flags.writeable = False
     few = _too_few(made, made_rows, made_firsts, params)
     joined, joined_rows = np.empty(size + count, np.uint8), np.empty(len(rows), np.int64)
     between = ord("\n" if params.split_paragraph else " ")

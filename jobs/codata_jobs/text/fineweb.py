@@ -84,6 +84,7 @@ def broken(texts: pa.Array[Any], params: FineWebParams) -> Mapping[str, Numbers]
     if params.stop_chars is not None:
         stops, stop = np.zeros(len(flags), np.uint16), 1
         stops[[ord(c) for c in params.stop_chars]] = stop
+        stops.flags.writeable = False
     data, rows = buffers(texts)
     seed = np.uint64(secrets.randbits(64))
     feeds, others, lines, ending, short, again = count_lines(

@@ -71,7 +71,7 @@ def engines(kind: WordsKind) -> tuple[str, ...]:
 def buffers(texts: pa.Array[Any]) -> tuple[Numbers, Numbers]:
     """A text array's UTF-8 (uint8) and the byte positions of its texts (int64, one more than texts).
 
-    No copy. A null has the bytes that stand under it: none in a canonical table.
+    No copy; read only. A null has the bytes that stand under it: none in a canonical table.
     """
     offsets: Any
     data: Any
@@ -79,4 +79,7 @@ def buffers(texts: pa.Array[Any]) -> tuple[Numbers, Numbers]:
     if offsets is None:
         return np.empty(0, np.uint8), np.zeros(1, np.int64)
     rows = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return (np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)), rows
+    text = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    # Some buffers could be written to: kernels would be compiled for these once more.
+    text.flags.writeable = rows.flags.writeable = False
+    return text, rows
