@@ -41,11 +41,12 @@ def cluster(
     quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     one = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
     where = ["--host", f"{scheme}://127.0.0.1", "--port", str(port), "--no-dashboard"]
-    processes = [subprocess.Popen([DASK, "scheduler", *where, *security], **quiet)]
+    around = {**os.environ, "DASK_TEMPORARY_DIRECTORY": str(folder)}
+    processes = [subprocess.Popen([DASK, "scheduler", *where, *security], env=around, **quiet)]
     for number, store in enumerate(stores):
         own = {"DASK_CODATA__STORE": str(store)} if store else {}
         command = [DASK, "worker", address, *one, "--name", f"worker-{number}", *security]
-        processes.append(subprocess.Popen(command, env={**os.environ, **own}, **quiet))
+        processes.append(subprocess.Popen(command, env=around | own, **quiet))
     try:
         yield Running(address, processes[1:])
     finally:
