@@ -159,6 +159,7 @@ class Errands:
             self._supply.push(member, [cid])
         except Exception as e:  # noqa: BLE001 - see `_named`
             return cid, _named(e)
+        self.events.put(Beat(member))
         return cid, None
 
     def _tasks(
@@ -248,7 +249,7 @@ def _named(error: Exception) -> CidStoreError:
     """Any error as one that can be told: what went wrong in a thread must not leave tasks that nobody has."""
     if isinstance(error, CidStoreError):
         return error
-    return ProviderError(f"{type(error).__name__}: {error}")
+    return CidStoreError(f"{type(error).__name__}: {error}")
 
 
 def _run(graph: dict[str, tuple[Any, ...]]) -> None:

@@ -113,9 +113,10 @@ class Watch:
         if len(run.words) > 1:
             self._end(Outcome(run.need.cid, error=disagreement(run.words)))
             return []
-        if run.words and not self._terms.home:
+        home = self._terms.home and HOME not in run.barred
+        if run.words and not home:
             self._accept(run, run.words[0])  # nobody is there to audit it
-        elif self._terms.home and HOME not in run.barred:
+        elif home:
             return [run]
         else:
             why = "; ".join([*reasons, *([run.barred[HOME]] if HOME in run.barred else [])])
@@ -193,8 +194,7 @@ class Watch:
             self._said(run, Word(None, receipt, outcome.receipt))
             return
         missing = outcome.error.cid if isinstance(outcome.error, BlockNotFound) else None
-        if run.need.lazy and missing and run.retries <= len(self._left) and self._brought(CID(missing)):
-            run.retries += 1
+        if run.need.lazy and missing and self._brought(CID(missing)):
             self._hand_out([run])
         elif missing:
             lost = InputsGone(f"{missing}, an input, is not to be had any more", cid=missing)
@@ -206,6 +206,9 @@ class Watch:
             self._end(outcome)
 
     def _brought(self, cid: CID) -> bool:
+        """Whether something that a task asked for is here now and was not before."""
+        if self._supply.here(cid):
+            return False
         self._pool.locate([cid])
         try:
             self._supply.bring(cid)

@@ -22,8 +22,10 @@ from codata.execute.providers import Providers
 from codata.execute.run import RunResult, run
 from codata.execute.terms import Terms
 from codata.home import Home
+from codata.records.manifest import Manifest
 from codata.records.receipt import Receipt
 from codata.records.run import Run
+from codata.table import cutter
 from codata.verify.structure import check_structure
 from tests.command import Commands
 from tests.fake_provider import Behaviour, FakeProvider, fake_provider
@@ -278,6 +280,19 @@ def test_what_a_provider_can_not_run_is_said_of_every_provider(data: Spread, tmp
         _run(data, home, fakes, home=False)
     assert f"{fakes[0].url}: runs no rows" in failed.value.message
     assert f"{fakes[1].url}: has " in failed.value.message
+
+
+def test_what_the_choice_of_cuts_asks_for_is_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that give no candidates: each cut is forced, and lies in a part that one provider alone holds."""
+    sizes = {"LEAST": 2_000, "NORMAL": 8_000, "GREATEST": 24_000, "STRICT": 1 << 30, "RELAXED": 1 << 30}
+    for name, size in sizes.items():
+        monkeypatch.setattr(cutter, name, size)
+    cut = spread(tmp_path / "whole", rows=600)
+    with _providers(cut, tmp_path, [Behaviour(), Behaviour()]) as fakes, Home(tmp_path / "home") as home:
+        result = _run(cut, home, fakes, home=False)
+        assert result.outputs == cut.alone.outputs
+        assert Manifest.load(home.store, result.outputs["output"]).count > 4
+        assert result.account.at_home == 1
 
 
 def test_the_cheapest_of_those_that_hold_it_all(data: Spread, tmp_path: Path) -> None:
