@@ -10,9 +10,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
-from benchmarks.pairs import MIB, codata
+from benchmarks.pairs import MIB, codata, fresh, workplace
 
 PACKAGES = (
     "gnome-user-docs",
@@ -88,21 +90,36 @@ FILES = 8
 """JSON lines files: what the peer shares out among its processes."""
 
 
-def documents(source: Path, folder: Path, size: int) -> tuple[Path, Path]:
-    """From HTML to rows of `id` and `text`: a home with the dataset `documents`, and the same as JSON lines.
+@dataclass(frozen=True)
+class Documents:
+    """Rows of `id` and `text`: a home with the dataset `documents`, and a folder of JSON lines."""
 
-    `size`: bytes of HTML to take; the text is about an eighth of that.
-    """
-    picked, home, lines = folder / "pages", folder / "home", folder / "jsonl"
-    chosen(source, picked, size)
-    job = folder / "extract.yaml"
-    job.write_text(EXTRACT, encoding="utf-8")
-    codata("add", picked, "--format", "files", "--name", "pages", home=home)
-    codata("run", job, "pages", "--name", "documents", home=home)
-    whole = folder / "documents.jsonl"
-    codata("export", "documents", whole, home=home)
-    _divided(whole, lines)
-    return home, lines
+    home: Path
+    lines: Path
+
+
+def documents(source: Path, cache: Path, size: int) -> Documents:
+    """From `size` bytes of HTML to documents, kept in `cache` for the next time; text is about an eighth."""
+    name = sha256(f"{source.resolve()} {size}".encode()).hexdigest()[:8]
+    folder = cache / f"documents-{name}"
+    if not folder.is_dir():
+        made = fresh(cache / f"documents-{name}.part")
+        made.mkdir(parents=True)
+        _made(source, made, size)
+        made.rename(folder)
+    return Documents(folder / "home", folder / "jsonl")
+
+
+def _made(source: Path, folder: Path, size: int) -> None:
+    with workplace(folder) as place:
+        picked, home, job, whole = (place / name for name in ("pages", "home", "job.yaml", "whole.jsonl"))
+        chosen(source, picked, size)
+        job.write_text(EXTRACT, encoding="utf-8")
+        codata("add", picked, "--format", "files", "--name", "pages", home=home)
+        codata("run", job, "pages", "--name", "documents", home=home)
+        codata("export", "documents", whole, home=home)
+        _divided(whole, folder / "jsonl")
+    codata("add", folder / "jsonl", "--name", "documents", home=folder / "home")
 
 
 def _divided(whole: Path, folder: Path) -> None:
@@ -112,7 +129,6 @@ def _divided(whole: Path, folder: Path) -> None:
     with whole.open("rb") as source:
         for number in range(FILES):
             (folder / f"{number:05}.jsonl").write_bytes(b"".join(source.readlines(share)))
-    whole.unlink()
 
 
 def text_size(lines: Path) -> float:

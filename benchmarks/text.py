@@ -60,26 +60,26 @@ def main(arguments: Sequence[str]) -> None:
     parser = options(__doc__, size="1600MiB", rounds=1)
     parser.set_defaults(warm=0)
     parser.add_argument("--html", type=Path, help="HTML to take instead of Debian's documentation")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/corpus"), help="where packages are kept")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/corpus"), help="where the texts are kept")
     parser.add_argument("--workers", type=int, default=2, help="processes of each; default 2")
     parser.add_argument("--step", choices=STEPS, action="append", help="only this; may be repeated")
     args = parser.parse_args(arguments)
     with workplace(args.folder) as folder:
-        home, lines = corpus.documents(args.html or corpus.html(args.cache), folder, args.size)
-        jobs.shard_files(home, folder / "shards", "documents")
-        documents, size = len(kept_by_codata(home, "documents")), corpus.text_size(lines)
+        ready = corpus.documents(args.html or corpus.html(args.cache), args.cache, args.size)
+        jobs.shard_files(ready.home, folder / "shards", "documents")
+        documents, size = len(kept_by_codata(ready.home, "documents")), corpus.text_size(ready.lines)
         print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers\n")
-        table(HEAD, (row for name in args.step or STEPS for row in measured(name, folder, args)))
+        table(HEAD, (row for name in args.step or STEPS for row in measured(name, ready, folder, args)))
 
 
-def measured(name: str, folder: Path, args: Namespace) -> Sequence[Sequence[object]]:
+def measured(name: str, ready: corpus.Documents, folder: Path, args: Namespace) -> Sequence[Sequence[object]]:
     """One step by each contender, by turns; the rows of the table."""
-    home, copy, out = folder / "home", folder / "copy", folder / "out"
+    copy, out = folder / "copy", folder / "out"
     steps = "".join(f"  - {step}\n" for step in STEPS[name])
     job = jobs.write(folder, f"codata: job/1\nsteps:\n{steps}")
     contenders: dict[str, Contender] = {
-        "codata": partial(run, home, copy, job, args.workers),
-        "datatrove": partial(peer, name, folder / "jsonl", out, args.workers),
+        "codata": partial(run, ready.home, copy, job, args.workers),
+        "datatrove": partial(peer, name, ready.lines, out, args.workers),
     }
     if name in LOOP:
         contenders["loop"] = partial(loop, folder, job, args.workers)
