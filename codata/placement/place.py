@@ -86,15 +86,16 @@ class _Placer:
         load, flat, ends = self.load.tolist(), found.flat.tolist(), found.ends.tolist()
         seconds, traffic = self.problem.seconds.tolist(), self.problem.traffic.tolist()
         per_second = (1 / self.cores).tolist()
+        lacking, per_lacking = found.lacking.tolist(), (1 / self.bandwidth).tolist()
         per_cpu, per_byte = self.cpu_price.tolist(), self.byte_price.tolist()
         by_price, deadline = self.by_price, self.problem.deadline
         late: list[int] = []
         start = 0
-        for task, end in zip(found.tasks.tolist(), ends, strict=True):
+        for task, end, lacks in zip(found.tasks.tolist(), ends, lacking, strict=True):
             best, least = NOWHERE, (math.inf, math.inf)
             for at in range(start, end):
                 p = flat[at]
-                done = load[p] + seconds[task] * per_second[p]
+                done = load[p] + seconds[task] * per_second[p] + lacks * per_lacking[p]
                 price = 0.0
                 if by_price:
                     # Among those that are late, the time decides.

@@ -109,6 +109,19 @@ def test_what_nobody_holds_is_spread() -> None:
     assert found.bytes_moved == 300
 
 
+def test_an_input_of_several_tasks_that_nobody_holds_moves_once() -> None:
+    found = place(problem([[0]] * 6, [10], [[]]))
+    assert len(set(found.place.tolist())) == 1
+    assert found.bytes_moved == 10
+
+
+def test_what_nobody_holds_goes_where_it_arrives_soon() -> None:
+    places = [Place("near", bandwidth=10), Place("far", bandwidth=1)]
+    found = place(problem([[i] for i in range(6)], [10] * 6, [[]] * 6, places=places))
+    assert np.bincount(found.place, minlength=2).tolist() == [5, 1]
+    assert found.ready.tolist() == [10, 11]
+
+
 def test_a_small_input_that_all_tasks_share_does_not_draw_them_together() -> None:
     reads = [[i, 30] for i in range(30)]
     found = place(problem(reads, [1000] * 30 + [10], [[i % 3] for i in range(30)] + [[0]]))
