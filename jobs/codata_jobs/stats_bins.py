@@ -17,6 +17,9 @@ Numbers = np.ndarray[Any, np.dtype[Any]]
 _STEPS: Final = 3
 """log2 of the bins in an octave."""
 
+MEASURES: Final = ("null", "characters", "bytes", "words", "lines", "items", "value")
+"""All measures, in the order in which those of a column stand."""
+
 _TYPES: Final[dict[str, Any]] = {
     "column": pa.large_string(),
     "measure": pa.large_string(),
@@ -65,16 +68,20 @@ def histogram(column: str, measure: str, values: Numbers) -> pa.Table:
 
 
 def merged(tables: list[pa.Table]) -> pa.Table:
-    """The sum of histograms of the same columns and measures, which come in the order of the first."""
+    """The sum of histograms of the same columns, which come in the order of the first.
+
+    A part whose values of a column are all null has none of its measures: their order is fixed.
+    """
     whole = pa.concat_tables([SCHEMA.empty_table(), *tables])
     sums = whole.group_by(SCHEMA.names[:4], use_threads=False).aggregate([("count", "sum"), ("total", "sum")])
     made = sums.rename_columns(SCHEMA.names).cast(SCHEMA)
-    kinds = [_places(whole[name], made[name]) for name in ("column", "measure")]
-    order: Numbers = np.lexsort([made["low"].to_numpy(), kinds[1], kinds[0]])
+    columns = _places(made["column"], pc.unique(whole["column"]))
+    measures = _places(made["measure"], pa.array(MEASURES, pa.large_string()))
+    order: Numbers = np.lexsort([made["low"].to_numpy(), measures, columns])
     return made.take(pa.array(order, pa.int64()))
 
 
-def _places(all_names: Any, names: Any) -> Numbers:
-    """Where each name first comes in `all_names`."""
-    found: Numbers = pc.index_in(names, value_set=pc.unique(all_names)).to_numpy()
+def _places(names: Any, among: Any) -> Numbers:
+    """Where each name stands among all."""
+    found: Numbers = pc.index_in(names, value_set=among).to_numpy()
     return found

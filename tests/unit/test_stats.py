@@ -69,6 +69,14 @@ def test_parts_do_not_show(cuts: tuple[int, ...]) -> None:
     assert logical_hash(counted(TABLE, cuts)) == logical_hash(counted(TABLE))
 
 
+def test_the_order_of_measures_does_not_come_from_parts() -> None:
+    texts, raw = pa.array([None, "x y"], pa.large_string()), pa.array([b"", b"ab"], pa.large_binary())
+    table = pa.table({"text": texts, "raw": raw})
+    whole, parted = counted(table), counted(table, (1,))
+    assert whole.select(["column", "measure"]) == parted.select(["column", "measure"])
+    assert logical_hash(whole) == logical_hash(parted)
+
+
 def test_more_parts_than_one_task_reads() -> None:
     table = pa.table({"n": np.arange(600)})
     driver = Driver()
