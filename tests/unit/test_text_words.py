@@ -129,6 +129,19 @@ def test_a_lexicon_that_grew_too_large_is_begun_anew(monkeypatch: pytest.MonkeyP
     assert made(values, "spacy-en") == made(values, "spacy-en") == [by_spacy(value) for value in values]
 
 
+def test_a_lexicon_that_failed_is_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    made(["a lexicon that is there already"], "spacy-en")
+    with monkeypatch.context() as failing:
+        failing.setattr(lexicon.Lexicon, "_ask", fail)
+        with pytest.raises(MemoryError):
+            made(["never-seen-before, (9)"], "spacy-en")
+    for text in ("never-seen-before, (9)", "nor-this (10)", "don't"):
+        assert made([text], "spacy-en") == [by_spacy(text)]
+
+
 def test_many_units_at_once() -> None:
     # Tables grow several times, and spaCy is asked in several batches.
     value = " ".join(f"w{i}x-{i}" for i in range(50_000))

@@ -202,7 +202,11 @@ def spacy_words(data: Array, offsets: Array) -> tuple[Array, Array, Array]:
             _current.clear()
         if not _current:
             _current.append(Lexicon(_tokenizer()))
-        return _current[0].words(data, offsets)
+        try:
+            return _current[0].words(data, offsets)
+        except BaseException:
+            _current.clear()  # it may number units whose words it did not come to
+            raise
 
 
 @cache
