@@ -6,6 +6,7 @@ import unicodedata
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -13,6 +14,7 @@ pytest.importorskip("numba", reason="words need the extra `text`")
 pytest.importorskip("spacy", reason="words need the extra `text`")
 
 import spacy
+from codata_jobs.kernels import interning
 from codata_jobs.text import characters, lexicon
 from codata_jobs.text.words import WordsKind, engines, words
 from hypothesis import given, settings
@@ -140,6 +142,15 @@ def test_a_lexicon_that_failed_is_begun_anew(monkeypatch: pytest.MonkeyPatch) ->
             made(["never-seen-before, (9)"], "spacy-en")
     for text in ("never-seen-before, (9)", "nor-this (10)", "don't"):
         assert made([text], "spacy-en") == [by_spacy(text)]
+
+
+@pytest.mark.parametrize("above", [0, 1, 5, 10**9, 2**56 - 1])
+def test_texts_that_would_collide_under_one_seed_of_256(above: int) -> None:
+    # Of a sum of powers of the factor, each times what a byte adds: equal where the seed's low byte is 0.
+    pair = rb"""[:Y h %lj;V bqI"$l8K""", rb"""[:W'. $cj8r"\1N(#z<u"""
+    seed = np.uint64(above << 8)
+    one, other = (interning.hash_bytes(np.frombuffer(text, np.uint8), 0, 20, seed) for text in pair)
+    assert one != other
 
 
 def test_many_units_at_once() -> None:

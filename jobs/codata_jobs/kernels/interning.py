@@ -14,11 +14,16 @@ _SHIFT = np.uint64(32)
 
 @inlined
 def hash_bytes(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
-    """A hash for tables in memory only: `seed` is secret, so that nobody can write texts that all collide."""
+    """A hash for tables in memory only: `seed` is secret, so that nobody can write texts that all collide.
+
+    Every byte meets bits from the upper half. Without that, what bytes add to the sum would follow from the
+    seed's lowest eight bits, and the rest of it would fall out of any two texts' difference.
+    """
     h = seed
     for i in range(start, end):
         h = (h ^ np.uint64(data[i])) * _MIX
-    return h ^ (h >> _SHIFT)
+        h ^= h >> _SHIFT
+    return h
 
 
 @inlined
