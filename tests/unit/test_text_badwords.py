@@ -61,6 +61,12 @@ def test_characters_with_a_meaning_in_patterns() -> None:
     assert why(b"a+b (c)\n^x$\n", ["say a+b (c)", "aab c", "^x$", "x"]) == [REASON, None, REASON, None]
 
 
+def test_a_list_of_long_words() -> None:
+    words = [f"{n:03} " + "x" * 996 for n in range(500)]
+    texts = [f"a {words[-1]} b", f"a{words[0]}b", f"{words[0]}"]
+    assert why("\n".join(words).encode(), texts) == [badwords.REASON, None, badwords.REASON]
+
+
 def test_an_empty_list_drops_nothing() -> None:
     assert why(b"\n \n", ["a", ""]) == [None, None]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +35,9 @@ _USE: Final = b"codata/text.badwords/1\x00"
 _APART: Final = r"[^\p{L}\p{N}_]"
 """What a word may stand between: what is no word character in Python's `re`."""
 
-_GROUP: Final = 500  # words in one regular expression: compiled ones are bounded in size
+_GROUP: Final = 500
+_GROUP_BYTES: Final = 1 << 16
+"""Words in one regular expression, and where it is ended early: compiled ones are bounded in size."""
 
 
 class BadwordsParams(FilterParams):
@@ -115,10 +118,24 @@ def matching(texts: pl.Series, words: list[str], *, apart: bool) -> Mask:
         # The few that have one as a part are asked again, whether it stands apart.
         again = lower.filter(found)
         stands = pl.repeat(False, len(again), eager=True)
-        for at in range(0, len(words), _GROUP):
-            either = "|".join(pl.escape_regex(word) for word in words[at : at + _GROUP])
+        for group in _groups(words):
+            either = "|".join(map(pl.escape_regex, group))
             stands |= again.str.contains(f"(?:{_APART}|^)(?:{either})(?:{_APART}|$)")
         mask = found.to_numpy().astype(np.bool_)
         mask[mask] = stands.to_numpy()
         return mask
     return found.to_numpy().astype(np.bool_)
+
+
+def _groups(words: list[str]) -> Iterator[list[str]]:
+    """The words in groups for one regular expression each."""
+    group: list[str] = []
+    size = 0
+    for word in words:
+        if len(group) == _GROUP or size > _GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(word)
+        size += len(word.encode())
+    if group:
+        yield group
