@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pyarrow as pa
 from pydantic import Field
 
+from codata.errors import ParameterError
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan.stage import FAN_IN, Part, Parts, Planner, Stage, outputs
 from codata.steps import GlobalStep, StepPlan, need, step
@@ -62,7 +63,10 @@ class Stats(GlobalStep):
 
     def schema(self, params: StatsParams, schemas: Mapping[str, pa.Schema]) -> Mapping[str, pa.Schema]:
         """A table of bins."""
-        need(schemas["data"], params.columns or [], self.name)
+        columns = params.columns or []
+        need(schemas["data"], columns, self.name)
+        if len(set(columns)) != len(columns):
+            raise ParameterError(f"{self.name}: `columns` names a column twice")
         return {"out": SCHEMA}
 
     def plan(

@@ -12,7 +12,7 @@ from codata_jobs.stats_bins import SCHEMA, bounds, histogram, merged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codata.errors import MissingColumn
+from codata.errors import MissingColumn, ParameterError
 from codata.table import logical_hash
 from tests.driving import Driver
 
@@ -62,6 +62,8 @@ def test_columns() -> None:
     assert set(counted(TABLE, columns=["n", "ok"])["column"].to_pylist()) == {"n", "ok"}
     with pytest.raises(MissingColumn, match="'x'"):
         counted(TABLE, columns=["x"])
+    with pytest.raises(ParameterError, match="twice"):
+        counted(TABLE, columns=["n", "n"])
 
 
 @pytest.mark.parametrize("cuts", [(1,), (2,), (1, 3), (0, 2, 2, 4)])
