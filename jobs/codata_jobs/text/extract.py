@@ -52,8 +52,8 @@ class Extract(RowStep):
     encoding that a `meta` tag in the first 1024 bytes declares; windows-1252. The text is that of
     Resiliparse's `extract_plain_text`, without comments, forms and `noscript`. Null for a null, for a page
     above `max_bytes`, and for one that could cost out of proportion: a tag with more than 1024 attributes,
-    more than 65,536 tags, tags times different formatting tags above 2^18, or (above 8,192 tags) elements
-    nested deeper than 512 (docs/spec/prepare.md).
+    tags within tags that add up to 64 times the page, more than 65,536 tags, tags times different formatting
+    tags above 2^18, or (above 8,192 tags) elements nested deeper than 512 (docs/spec/prepare.md).
     Source: Resiliparse 2 (ChatNoir); DataComp-LM extracts its pages with it, with these defaults.
     Engines: resiliparse.
     """
