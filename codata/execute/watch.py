@@ -248,8 +248,14 @@ class Watch:
     # -- outcomes --------------------------------------------------------------------------------------------
 
     def _said(self, run: Attempts, word: Word) -> None:
-        """One more word on a task: it stands at once, or is held against another."""
-        run.words.append(word)
+        """One more word on a task: it stands at once, or is held against another. A provider that is named by
+        two URLs has one word.
+        """
+        if word.member is None or not any(
+            (known.receipt.executor, known.receipt.out) == (word.receipt.executor, word.receipt.out)
+            for known in run.words
+        ):
+            run.words.append(word)
         audited = word.member is not None and len(run.words) == 1 and self._lots.drawn(run.need.cid)
         if len(run.words) == 1 and not audited:
             self._accept(run, word)
@@ -258,9 +264,10 @@ class Watch:
         if verdict.right is not None:
             self._judged(run, verdict)
             return
-        for said in run.words:
-            if said.member is not None:
-                run.barred[said.member.number] = "is being audited"
+        dids = {said.receipt.executor for said in run.words}
+        for member in self._pool.members:
+            if member.offer is not None and member.offer.did in dids:
+                run.barred[member.number] = "is being audited"
         if not run.at:
             # A second word comes from another member where there is one; two that differ the home decides.
             self._hand_out([run], home=self._terms.home and len(run.words) > 1)

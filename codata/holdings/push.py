@@ -91,7 +91,7 @@ def push(
     """
     counter = _Counter(progress)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        targets = list(pool.map(lambda client: _target(client, parts), clients))
+        targets = _once(pool.map(lambda client: _target(client, parts), clients))
         while True:
             able = [target for target in targets if target.place.error is None]
             errands = _errands(parts, able, copies)
@@ -119,6 +119,20 @@ def _target(client: Client, parts: Parts) -> _Target:
     except CidStoreError as e:
         return _Target(client, Place(client.url, none, none, error=e))
     return _Target(client, Place(client.url, held, held), offer.did, min(offer.upload, _UPLOAD))
+
+
+def _once(targets: Iterable[_Target]) -> list[_Target]:
+    """Each provider once, whatever URLs it has: two copies with one provider are one."""
+    known: dict[str, str] = {}
+    found: list[_Target] = []
+    for target in targets:
+        first = known.setdefault(target.name, target.client.url) if target.name else target.client.url
+        if first != target.client.url:
+            none = np.zeros_like(target.place.before)
+            same = ProviderError(f"{target.client.url} is the provider at {first}")
+            target = _Target(target.client, Place(target.client.url, none, none, error=same))
+        found.append(target)
+    return found
 
 
 def _errands(parts: Parts, able: Sequence[_Target], copies: int) -> list[tuple[_Target, list[Piece]]]:

@@ -241,6 +241,20 @@ def test_an_audit_finds_a_false_result_and_nothing_of_the_liar_is_used(
         assert fakes[1].did not in used
 
 
+def test_nobody_is_audited_by_himself_under_another_url(data: Spread, tmp_path: Path) -> None:
+    lie = Behaviour(falsify=lambda task: task.step == "rows")
+    with _providers(data, tmp_path, [lie]) as (liar,), Home(tmp_path / "home") as home:
+        know(data, home)
+        urls = [liar.url, liar.url.replace("127.0.0.1", "localhost")]
+        with (
+            Providers(home, urls, Terms(bounds=PATIENT, audit=1.0)) as executor,
+            pytest.raises(CidStoreError),
+        ):
+            # What it alone holds went with it: that it was found false is what counts.
+            run(home, job_of(home, STEPS), {"data": data.dataset}, executor)
+        assert "false" in [provider.word for provider in executor.account().providers]
+
+
 def test_two_that_disagree_and_nobody_to_decide(data: Spread, tmp_path: Path) -> None:
     lie = Behaviour(falsify=lambda task: True)
     with (

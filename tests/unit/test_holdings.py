@@ -216,6 +216,15 @@ def test_a_provider_that_fails_is_named_and_replaced(field: Field, tmp_path: Pat
     assert not _push(field, 2, ["http://127.0.0.1:1", field.urls[0]]).done
 
 
+def test_two_urls_of_one_provider_are_one_copy(field: Field) -> None:
+    alias = field.urls[0].replace("127.0.0.1", "localhost")
+    done = _push(field, 2, [field.urls[0], alias])
+    assert (done.done, done.fewest) == (False, 1)
+    assert done.places[1].error is not None
+    assert field.urls[0] in done.places[1].error.message
+    assert _push(field, 2, [field.urls[0], alias, field.urls[1]]).done
+
+
 def test_a_provider_with_too_little_room_says_so(tmp_path: Path) -> None:
     with _field(tmp_path, 1, lasting=1_500_000) as small:
         done = _push(small, 1)
