@@ -73,7 +73,11 @@ def test_new_bytes_count_and_no_others(provider: Running) -> None:
 
 
 def test_who_is_let_in_by_a_star_alone_has_no_copies(provider: Running) -> None:
-    assert _keep(_asker(provider, STRANGER), ROOT) == (507, "OverQuota")
+    stranger = _asker(provider, STRANGER)
+    assert _keep(stranger, ROOT) == (507, "OverQuota")
+    assert stranger.send("POST", "/blocks", car_of([ROOT]), CAR_TYPE).status_code == 200
+    assert _keep(stranger, ROOT) == (507, "OverQuota")  # though no byte of it is new
+    assert (ROOT.cid, "recursive") not in list(provider.home.kept.roots())
     table = {"allow": [{"did": "*", "lasting": 5}], "limits": {"lasting": 7}}
     tasks = Settings.load({"provider": {"tasks": table}}, {}).tasks
     rules = Policy(tasks, GUEST.did, list)

@@ -93,12 +93,13 @@ class Uploads:
             )
 
     def _check_lasting(self, asker: Asker, file: IO[bytes]) -> int:
-        """The bytes of blocks that are new here; raises `OverQuota` where they are more than is left."""
+        """The bytes of blocks that are new here; raises `OverQuota` where they are more than is left, and
+        always where nothing may be kept so: blocks that are here already would last for nothing."""
         sizes = _sizes(file)
         held = self.custody.store.has_many(list(sizes))
         fresh = sum(size for size, here in zip(sizes.values(), held, strict=True) if not here)
         has, most = self.custody.lasting(asker.did), asker.allowed.limits.lasting
-        if has + fresh > most:
+        if not most or has + fresh > most:
             raise OverQuota(
                 f"{asker.did} has copies of {has} bytes here and sends {fresh}; {most} may be kept so",
                 rule=asker.allowed.rule,
