@@ -90,6 +90,14 @@ def test_a_process_goes_on_after_errors_and_is_replaced_after_failures(home: Hom
     assert child._process is not first
 
 
+def test_what_was_cancelled_before_there_was_a_process_is_not_performed(home: Home, child: Child) -> None:
+    task = doing("nothing")
+    home.store.put_many([task])
+    child.kill("was cancelled")  # nothing is there yet that this would end
+    assert child.perform(task.cid, Limits(), lambda: False).receipt is None
+    assert child.perform(task.cid, Limits()).receipt
+
+
 def test_a_process_is_replaced_after_so_many_tasks(
     home: Home, child: Child, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -63,10 +64,15 @@ class Child:
         self._why = ""
         self._lock = threading.Lock()
 
-    def perform(self, task: CID, limits: Limits) -> Answer:
-        """Have a task performed. A process that dies fails the task, and a new one is there for the next."""
+    def perform(self, task: CID, limits: Limits, wanted: Callable[[], bool] = lambda: True) -> Answer:
+        """Have a task performed. A process that dies fails the task, and a new one is there for the next.
+
+        `wanted` is asked once there is a process that `kill` would end: before that, a kill ends nothing.
+        """
         try:
             self._ready()
+            if not wanted():
+                return Answer(error=_told(TaskFailed(f"task {task} is not wanted any more", cid=task)))
             asked = {
                 "task": task,
                 "memory": limits.memory,

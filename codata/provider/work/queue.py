@@ -90,7 +90,10 @@ class Queue:
     def lost(self, task: CID) -> None:
         """Write down that what a task gave is not here any more: it is queued when it is submitted again."""
         with self._lock:
-            self._db.execute("UPDATE work SET state = 'cancelled', answer = '{}' WHERE task = ?", (task,))
+            self._db.execute(
+                "UPDATE work SET state = 'cancelled', answer = '{}' WHERE task = ? AND state = 'done'",
+                (task,),
+            )
 
     def end(self, ended: Iterable[tuple[CID, State, Mapping[str, Any]]], until: float) -> None:
         """Write down how queued tasks ended; who wants them is told of that until then at least."""

@@ -124,11 +124,14 @@ class Runner:
     def cancel(self, task: CID) -> None:
         """End a queued task that nobody wants any more: at once if it waits, else by ending its process."""
         with self._change:
-            waited = [waiting for waiting in self._waiting.values() if waiting.pop(task, None)]
+            found = (waiting.pop(task, None) for waiting in self._waiting.values())
+            waited = [entry for entry in found if entry is not None]
             if not waited:
                 self._cancelled.add(task)
             child = self._children.get(task)
-        if waited:
+        if waited and self._queue.who(task):
+            self.add(waited)  # somebody has come to want it meanwhile
+        elif waited:
             self._end(task, "cancelled", {})
         elif child is not None:
             child.kill("was cancelled")
@@ -160,14 +163,14 @@ class Runner:
 
     def _one(self, entry: Entry, child: Child) -> None:
         with self._change:
-            if entry.task not in self._cancelled and not self._over.is_set():
+            if self._wanted(entry):
                 self._children[entry.task] = child
         if entry.task not in self._children:
             self._drop(entry)
             return
         try:
             self._custody.check_space()
-            answer = child.perform(entry.task, entry.limits)
+            answer = child.perform(entry.task, entry.limits, lambda: self._wanted(entry))
         except DiskFull as e:
             answer = Answer(error=to_value(e)["error"])
         finally:
@@ -175,10 +178,13 @@ class Runner:
                 del self._children[entry.task]
         if answer.receipt is not None:
             self._sealer.add(entry.task, answer.receipt)
-        elif entry.task in self._cancelled or self._over.is_set():
+        elif not self._wanted(entry):
             self._drop(entry)
         else:
             self._end(entry.task, "failed", {"error": answer.error})
+
+    def _wanted(self, entry: Entry) -> bool:
+        return entry.task not in self._cancelled and not self._over.is_set()
 
     def _quiet(self) -> bool:
         """Whether no process holds the store."""
@@ -218,6 +224,7 @@ class Runner:
     def _bring(self, entry: Entry) -> None:
         """Fetch what a task lacks, and let it wait to be performed."""
         try:
+            self._custody.check_space()
             with self._custody.putting(), full_disks_named():
                 needs = needs_of(self._custody.store, entry.task)
                 came = fetch(self._custody.store, needs, entry.sources, entry.limits.quota)
