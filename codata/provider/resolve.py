@@ -5,6 +5,7 @@ UnixFS directories by name; DAG-CBOR and DAG-JSON by key or index, through links
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,8 @@ from codata.provider.path import ContentPath
 
 MAX_PASSED: Final = 32 * 1024 * 1024
 """Bytes of blocks between a root and the end of a path: they are in memory at once."""
+
+_INDEX: Final = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,6 @@ def _inside(block: Block, names: Sequence[str]) -> tuple[Sequence[str], CID | No
 def _step(cid: CID, value: Any, name: str) -> Any:
     if isinstance(value, dict) and name in value:
         return value[name]
-    if isinstance(value, list) and name.isascii() and name.isdigit() and int(name[:9]) < len(value):
-        return value[int(name[:9])]
+    if isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
+        return value[int(name)]
     raise PathNotFound(f"there is no {name[:100]!r} in {cid}", cid=cid)

@@ -88,4 +88,6 @@ class Settings:
 
         A page from anywhere could reach a loopback process under a name of its own; so that is not answered.
         """
-        return self.hosts or (_LOOPBACK_HOSTS if self.address.is_loopback else ())
+        return tuple(host.lower() for host in self.hosts) or (
+            _LOOPBACK_HOSTS if self.address.is_loopback else ()
+        )

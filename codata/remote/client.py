@@ -42,6 +42,7 @@ _WAIT: Final = 20  # seconds of a long poll
 _LEAST: Final = 0.2  # seconds between two questions about tasks that are not final
 _PAUSES: Final = (0.2, 0.5, 1.3)  # seconds before a request is tried again
 _IN_FLIGHT: Final = 16
+_CAR_HEAD: Final = 256  # bytes of a CAR before its blocks, at most
 
 
 class Client:
@@ -91,18 +92,20 @@ class Client:
     # -- what goes there -------------------------------------------------------------------------------------
 
     def upload(self, blocks: Iterable[Block], limit: int, copy_of: CID | None = None) -> int:
-        """Send blocks, in requests of at most `limit` bytes of blocks each; returns the bytes of all.
+        """Send blocks, in requests of at most `limit` bytes each, or of one block; returns the bytes of all
+        blocks.
 
         They are kept for a while, or as a copy of the root `copy_of` until `release` is told that.
         """
         batch: list[Block] = []
-        size = total = 0
+        size, total = _CAR_HEAD, 0
         for block in blocks:
-            if batch and size + len(block.data) > limit:
+            section = len(block.data) + len(block.cid.binary) + 10
+            if batch and size + section > limit:
                 self._upload(batch, copy_of)
-                batch, size = [], 0
+                batch, size = [], _CAR_HEAD
             batch.append(block)
-            size += len(block.data) + len(block.cid.binary) + 10
+            size += section
             total += len(block.data)
         if batch:
             self._upload(batch, copy_of)

@@ -12,7 +12,7 @@ class PinSettings:
     origins: tuple[str, ...] = ()
     """URLs of the gateways that pins are fetched from. No other address is ever asked."""
     max_bytes: int = 1 << 40
-    """Bytes of blocks that one pin may bring."""
+    """Bytes of blocks that all pins of one token may bring."""
     max_pins: int = 10_000
     """Requests that one token may have, whatever became of them."""
     fetches: int = 2
