@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from cid_store.cid import CID, RAW
+from cid_store.stores.memory import MemoryStore
 from codata.plan.rows import RowCall, RowsParams
+from codata.plan.stage import Planner
 from codata.provider.errors import BadSettings
 from codata.provider.settings import Settings
-from codata.provider.work.errors import NotAllowed
+from codata.provider.work.errors import NotAllowed, TooManyInputs
+from codata.provider.work.examine import Budget, examine
 from codata.provider.work.policy import Policy, names_of
 from codata.provider.work.settings import Limits, Price, TaskSettings
 from tests.asking import somebody
@@ -99,6 +103,15 @@ def test_limits_of_a_rule_stand_over_the_usual_ones() -> None:
 def test_settings_that_can_not_be_meant_are_refused(table: dict[str, Any]) -> None:
     with pytest.raises(BadSettings):
         settings(table)
+
+
+def test_inputs_count_as_often_as_they_are_named() -> None:
+    store, rules, budget = MemoryStore(), policy({"did": OTHER}), Budget(5)
+    part = CID.make(RAW, b"part")
+    task = Planner(store).task("rows", 1, RowsParams(steps=[]), data=[part] * 3).save(store)
+    assert examine(store, rules, OTHER, task, budget).needs == (part,)
+    with pytest.raises(TooManyInputs, match="more than 2 inputs"):
+        examine(store, rules, OTHER, task, budget)
 
 
 def test_a_price_is_exact() -> None:

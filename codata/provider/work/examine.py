@@ -37,8 +37,21 @@ class Accepted:
     limits: Limits
 
 
-def examine(store: Store, policy: Policy, did: str, cid: CID, most: int = MAX_INPUTS) -> Accepted:
-    """Look at the task `cid` for `did`. Reads its record and its lists of inputs, of `most` CIDs at most.
+@dataclass(slots=True)
+class Budget:
+    """How many inputs are still looked at. One that is named twice, or for nothing, counts too."""
+
+    left: int = MAX_INPUTS
+
+    def take(self, count: int, cid: CID) -> None:
+        """Raise `TooManyInputs` where the task `cid` names more."""
+        if count > self.left:
+            raise TooManyInputs(f"task {cid} has more than {self.left} inputs", cid=cid)
+        self.left -= count
+
+
+def examine(store: Store, policy: Policy, did: str, cid: CID, budget: Budget) -> Accepted:
+    """Look at the task `cid` for `did`. Reads its record and its lists of inputs, within the `budget`.
 
     Raises `MissingInput` where a record is not here, `BadRecord`, `UnknownStep`, `ParameterError`,
     `NotCheckable`, `TooManyInputs`, and `NotAllowed` with the rule that refuses.
@@ -55,12 +68,12 @@ def examine(store: Store, policy: Policy, did: str, cid: CID, most: int = MAX_IN
     for call in params.steps if isinstance(params, RowsParams) else ():
         call.find()
     _check_engines(task, Planner.engines(operation, params))
-    return Accepted(cid, tuple(dict.fromkeys(_needs(store, task, cid, most))), allowed.limits)
+    return Accepted(cid, tuple(dict.fromkeys(_needs(store, task, cid, budget))), allowed.limits)
 
 
 def needs_of(store: Store, cid: CID) -> list[CID]:
     """The CIDs that an accepted task needs."""
-    return list(dict.fromkeys(_needs(store, Task.load(store, cid), cid, MAX_INPUTS)))
+    return list(dict.fromkeys(_needs(store, Task.load(store, cid), cid, Budget())))
 
 
 def _check_engines(task: Task, declared: tuple[str, ...]) -> None:
@@ -74,15 +87,12 @@ def _check_engines(task: Task, declared: tuple[str, ...]) -> None:
     check_engines(task)
 
 
-def _needs(store: Store, task: Task, cid: CID, most: int) -> Iterator[CID]:
+def _needs(store: Store, task: Task, cid: CID, budget: Budget) -> Iterator[CID]:
     if len(task.inputs) > _MAX_NAMES:
         raise BadRecord(f"task {cid} has more than {_MAX_NAMES} lists of inputs", cid=cid)
-    total = 0
     for name, value in task.inputs.items():
         try:
-            total += _count(store, value)
-            if total > most:
-                raise TooManyInputs(f"task {cid} has more than {most} inputs", cid=cid)
+            budget.take(_count(store, value), cid)
             if isinstance(value, CID):
                 yield from pages.cids(store, value)
             yield from task.input_cids(store, name)
@@ -92,7 +102,9 @@ def _needs(store: Store, task: Task, cid: CID, most: int) -> Iterator[CID]:
                 cid=e.cid,
                 next_step="push the pages of long input lists with the task (POST /blocks)",
             ) from None
-    yield from _artifacts(task.params)
+    files = list(_artifacts(task.params))
+    budget.take(len(files), cid)
+    yield from files
 
 
 def _count(store: Store, value: tuple[CID, ...] | CID) -> int:

@@ -11,7 +11,7 @@ from cid_store.errors import CidStoreError
 from codata.provider.work import answers
 from codata.provider.work.custody import Custody
 from codata.provider.work.errors import MissingInput, OverQuota, TooManyTasks
-from codata.provider.work.examine import MAX_INPUTS, Accepted, examine
+from codata.provider.work.examine import Accepted, Budget, examine
 from codata.provider.work.fetching import allowed
 from codata.provider.work.full import full_disks_named
 from codata.provider.work.gate import Asker
@@ -45,12 +45,11 @@ class Submissions:
     def _take(self, asker: Asker, tasks: Sequence[CID], sources: Sequence[str]) -> dict[CID, dict[str, Any]]:
         """What is told of those that are refused."""
         told: dict[CID, dict[str, Any]] = {}
-        known, inputs = self.queue.entries(tasks), MAX_INPUTS
+        known, budget = self.queue.entries(tasks), Budget()
         new: list[Accepted] = []
         for task in tasks:
             try:
-                accepted = examine(self.custody.store, self.policy, asker.did, task, inputs)
-                inputs -= len(accepted.needs)
+                accepted = examine(self.custody.store, self.policy, asker.did, task, budget)
                 if not self._is_done(asker.did, task, known.get(task)):
                     new.append(accepted)
             except CidStoreError as e:
