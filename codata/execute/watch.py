@@ -230,10 +230,12 @@ class Watch:
             run.failures += not isinstance(event.error, ProviderRefused)
             run.barred[member.number] = event.error.message
             member.remember(event.error)
-        if run.failures >= _TRIES:
+        spent = run.failures >= _TRIES
+        if spent and not run.words:
             self._end(Outcome(event.task, error=event.error))
         elif not run.at:
-            self._hand_out([run])
+            # Who fails at an audit says nothing of the word that is there: the home decides, where it may.
+            self._hand_out([run], home=spent and self._terms.home and HOME not in run.barred)
 
     def _gone(self, member: Member, tasks: Iterable[CID]) -> None:
         """A member is given up: what it had not ended goes elsewhere."""

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from cid_store import Store
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.errors import TaskFailed
 from codata.estimate import estimate
 from codata.execute.assign import Wish
 from codata.execute.attempts import Bounds
+from codata.execute.perform import perform
 from codata.execute.progress import Quiet
 from codata.execute.providers import Providers
 from codata.execute.run import RunResult, run
@@ -25,6 +27,7 @@ from codata.home import Home
 from codata.records.manifest import Manifest
 from codata.records.receipt import Receipt
 from codata.records.run import Run
+from codata.records.task import Task
 from codata.table import cutter
 from codata.verify.structure import check_structure
 from tests.command import Commands
@@ -239,6 +242,25 @@ def test_an_audit_finds_a_false_result_and_nothing_of_the_liar_is_used(
         rows = list(Run.load(home.store, result.run).entries(home.store))
         used = {did for row in rows for cid, did in home.ledger.receipts(row.task) if cid == row.receipt}
         assert fakes[1].did not in used
+
+
+@pytest.mark.parametrize("at_home", [True, False])
+def test_auditors_that_fail_do_not_fail_the_task(
+    data: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_home: bool
+) -> None:
+    done: set[CID] = set()
+
+    def once(task: Task, store: Store, did: str) -> Receipt:
+        if task.cid in done:
+            raise TaskFailed("no more of this")
+        done.add(task.cid)
+        return perform(task, store, did)
+
+    monkeypatch.setattr("tests.fake_provider.perform", once)
+    with _providers(data, tmp_path, [Behaviour()] * 3) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, audit=1.0, home=at_home)
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good"] * 3
 
 
 def test_nobody_is_audited_by_himself_under_another_url(data: Spread, tmp_path: Path) -> None:
