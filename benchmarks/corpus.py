@@ -57,7 +57,9 @@ def html(folder: Path) -> Path:
         fetched.mkdir(parents=True, exist_ok=True)
         subprocess.run(["apt-get", "download", package], cwd=fetched, check=True, stdout=subprocess.DEVNULL)
         (archive,) = fetched.glob("*.deb")
-        subprocess.run(["dpkg-deb", "-x", archive, unpacked / package], check=True)
+        subprocess.run(["dpkg-deb", "-x", archive, fetched / "tree"], check=True)
+        unpacked.mkdir(exist_ok=True)
+        (fetched / "tree").rename(unpacked / package)
         shutil.rmtree(fetched)
     return unpacked
 

@@ -64,7 +64,9 @@ class Work:
         self._number += 1
         logs = self.folder(f"logs{self._number}")
         count = tasks or self.tasks
-        LocalPipelineExecutor(pipeline, tasks=count, workers=min(self.workers, count), logging_dir=logs).run()
+        LocalPipelineExecutor(
+            pipeline, tasks=count, workers=min(self.workers, count), logging_dir=logs, start_method="spawn"
+        ).run()
 
 
 def rows(*filters: Callable[[], Any]) -> Callable[[Work], None]:

@@ -1,7 +1,8 @@
 """Text preprocessing beside datatrove: the same documents, the same rules, as many processes each.
 
 Each step is one command of each: `codata run` on rows that were added, datatrove on the same rows as JSON
-lines. What stays is compared document by document. `loop` is codata's own steps over the same shards in plain
+lines. What stays is compared document by document, with its text but for addresses, of which datatrove's
+replacements depend on the order. `loop` is codata's own steps over the same shards in plain
 processes, which prove and name nothing: the price of provenance. Needs datatrove and the extra `text`.
 """
 
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str]) -> None:
     with workplace(args.folder) as folder:
         ready = corpus.documents(args.html or corpus.html(args.cache), args.cache, args.size)
         jobs.shard_files(ready.home, folder / "shards", "documents")
-        documents, size = len(kept_by_codata(ready.home, "documents")), corpus.text_size(ready.lines)
+        documents, size = len(kept_by_codata(ready.home, "documents", ["id"])), corpus.text_size(ready.lines)
         print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers\n")
         table(HEAD, (row for name in args.step or STEPS for row in measured(name, ready, folder, args)))
 
@@ -84,7 +85,8 @@ def measured(name: str, ready: corpus.Documents, folder: Path, args: Namespace) 
     if name in LOOP:
         contenders["loop"] = partial(loop, folder, job, args.workers)
     costs = alternate(contenders, args.rounds, args.warm)
-    ours, theirs = set(kept_by_codata(copy, "kept")), set(kept_by_peer(out))
+    columns = ("id",) if "text.pii" in steps else ("id", "text")
+    ours, theirs = set(kept_by_codata(copy, "kept", columns)), set(kept_by_peer(out, columns))
     kept = {"codata": len(ours), "datatrove": len(theirs)}
     agree = {"datatrove": "yes" if ours == theirs else f"{len(ours ^ theirs)} are not"}
     return [
@@ -118,14 +120,16 @@ def loop(folder: Path, job: Path, workers: int) -> Cost:
     return python("benchmarks.peers", "steps", folder / "shards", fresh(folder / "loop"), str(workers), job)
 
 
-def kept_by_codata(home: Path, name: str) -> list[str]:
-    """The identifiers of a dataset's rows."""
+def kept_by_codata(home: Path, name: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """Some columns of a dataset's rows."""
     with Home(home) as opened:
         dataset = Dataset(opened.store, opened.resolve(name))
-        return [str(i) for table in dataset.tables() for i in table["id"].to_pylist()]
+        taken = (table.select(columns).to_pylist() for table in dataset.tables())
+        return [tuple(str(row[c]) for c in columns) for rows in taken for row in rows]
 
 
-def kept_by_peer(out: Path) -> list[str]:
-    """The identifiers of what datatrove wrote at the end."""
+def kept_by_peer(out: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
+    """The same of what datatrove wrote at the end."""
     files = sorted((out / "kept").glob("*.jsonl"))
-    return [json.loads(line)["id"] for file in files for line in file.open(encoding="utf-8")]
+    rows = (json.loads(line) for file in files for line in file.open(encoding="utf-8"))
+    return [tuple(row[c] for c in columns) for row in rows]

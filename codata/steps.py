@@ -219,7 +219,7 @@ def find(name: str, version: int | None = None) -> Step:
     if found is None:
         import difflib
 
-        near = difflib.get_close_matches(name, _STEPS, n=3)
+        near = difflib.get_close_matches(name, _STEPS, n=3, cutoff=0.75)
         hint = f"did you mean {' or '.join(near)}?" if near else None
         raise UnknownStep(f"there is no step {name!r} here", next_step=hint)
     if version is not None and found.version != version:

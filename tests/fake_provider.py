@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -279,6 +280,16 @@ def fake_provider(path: Path, behaviour: Behaviour | None = None) -> Iterator[Fa
                 own.append(Route("/ipfs/{cid}", fake._garbage))
             app = Starlette(routes=[*own, Mount("/", application(home, settings, [fake.url]))])
             running = server(fake.dying(app), settings)
+            leave = running.shutdown
+
+            async def cut(sockets: list[socket.socket] | None = None) -> None:
+                """A process that is killed leaves no connection open."""
+                for connection in list(running.server_state.connections):
+                    connection.transport.abort()  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+                await leave(sockets)
+
+            running.shutdown = cut  # type: ignore[method-assign]
             running.config.lifespan = "off"  # the task service behind the real one does not begin
             fake._running = running
 
