@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from cid_store import varint
 from cid_store.errors import DecodeError, UnsupportedHash
@@ -20,6 +21,8 @@ _BLAKE2B_BASE: Final = 0xB200  # 0xb201..0xb240: blake2b with 8..512 bits
 
 MAX_IDENTITY: Final = 128  # bytes; longer "hashes" would smuggle data past every size limit
 MAX_DIGEST: Final = 128
+MIN_DIGEST: Final = 20
+"""Bytes of a hash that proves anything: of fewer, other data with the same digest can be found."""
 
 Buffer = bytes | bytearray | memoryview
 
@@ -36,11 +39,12 @@ def _blake3(data: Buffer, size: int) -> bytes:
     return digest
 
 
-def _fixed(make: Callable[..., hashlib._Hash], size: int) -> Callable[[Buffer, int], bytes]:
+def _fixed(make: Callable[..., Any], size: int) -> Callable[[Buffer, int], bytes]:
     def run(data: Buffer, want: int) -> bytes:
         if want != size:
             raise UnsupportedHash(f"a {want}-byte digest is not accepted for a {size}-byte hash")
-        return make(data).digest()
+        found: bytes = make(data).digest()
+        return found
 
     return run
 
@@ -51,8 +55,8 @@ def _identity(data: Buffer, size: int) -> bytes:
 
 def _function(code: int) -> tuple[str, int, Callable[[Buffer, int], bytes]]:
     if _BLAKE2B_BASE < code <= _BLAKE2B_BASE + 64:
-        bits = (code - _BLAKE2B_BASE) * 8
-        return f"blake2b-{bits}", bits // 8, lambda d, n: hashlib.blake2b(d, digest_size=n).digest()
+        size = code - _BLAKE2B_BASE
+        return f"blake2b-{size * 8}", size, _fixed(partial(hashlib.blake2b, digest_size=size), size)
     try:
         return _FUNCTIONS[code]
     except KeyError:
@@ -85,9 +89,15 @@ def code(name_: str) -> int:
 
 
 def digest(function: int, data: Buffer, size: int | None = None) -> bytes:
-    """The digest of `data` under `function`, `size` bytes long (default: the function's own length)."""
+    """The digest of `data` under `function`, `size` bytes long (default: the function's own length).
+
+    Raises `UnsupportedHash`, also for one too short to prove anything.
+    """
     _, default, run = _function(function)
-    return run(data, default if size is None else size)
+    size = default if size is None else size
+    if function != IDENTITY and size < MIN_DIGEST:
+        raise UnsupportedHash(f"a digest of {size} bytes proves nothing: it has {MIN_DIGEST} at least")
+    return run(data, size)
 
 
 def encode(function: int, value: bytes) -> bytes:

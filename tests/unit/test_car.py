@@ -51,7 +51,7 @@ from cid_store.errors import (
     UsageError,
 )
 
-HASHES = st.sampled_from([0x12, 0x13, 0xB220, 0xB210])
+HASHES = st.sampled_from([0x12, 0x13, 0xB220, 0xB214])
 BLOCKS = st.builds(
     lambda data, codec, function: Block(CID.make(codec, data, function), data),
     st.binary(max_size=200),

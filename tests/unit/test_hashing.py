@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from cid_store import hashing
+from cid_store import hashing, multihash
+from cid_store.cid import CID, RAW
+from cid_store.errors import UnsupportedHash
 from cid_store.hashing import SourceChanged, hash_blocks, hash_file, read_block, sha256_many
 
 SIZES = [0, 1, 99, 100, 101, 199, 200, 1000, 12_345]
@@ -109,3 +111,18 @@ def test_threads_follow_the_cores_of_this_process() -> None:
 def test_many_at_once() -> None:
     assert sha256_many([]) == []
     assert sha256_many([b"a", b""]) == [hashlib.sha256(b"a").digest(), hashlib.sha256(b"").digest()]
+
+
+@pytest.mark.parametrize(
+    ("function", "size"), [(0x1E, 0), (0x1E, 19), (0xB201, 1), (0xB210, 16), (0xB220, 0)]
+)
+def test_a_hash_too_short_to_prove_anything_proves_nothing(function: int, size: int) -> None:
+    weak = CID.build(RAW, function, bytes(size))
+    with pytest.raises(UnsupportedHash):
+        weak.check(b"whatever")
+
+
+def test_the_shortest_hash_that_proves_something() -> None:
+    known = multihash.digest(0xB214, b"data")
+    assert len(known) == multihash.MIN_DIGEST
+    CID.build(RAW, 0xB214, known).check(b"data")
