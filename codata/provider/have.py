@@ -58,23 +58,24 @@ class Have:
 
     async def _lines(self, request: Request) -> Bits:
         """Line by line: of the request no more than a batch of CIDs is in memory."""
-        bits, rest = Bits(), b""
+        bits, known, rest, count = Bits(), dict[CID, bool](), b"", 0
         async for chunk in chunks(request, self.patience):
             *lines, rest = (rest + chunk).split(b"\n")
-            if len(rest) > _MAX_LINE:
-                raise BadRequest(f"a line is over {_MAX_LINE} bytes")
+            count += len(lines)
+            if len(rest) > _MAX_LINE or count > 2 * MAX_CIDS:
+                raise BadRequest(f"a line is over {_MAX_LINE} bytes, or there are over {2 * MAX_CIDS} lines")
             if lines:
-                await to_thread.run_sync(_add_lines, self.store, bits, lines)
-        await to_thread.run_sync(_add_lines, self.store, bits, [rest])
+                await to_thread.run_sync(_add_lines, self.store, bits, known, lines)
+        await to_thread.run_sync(_add_lines, self.store, bits, known, [rest])
         return bits
 
 
-def _add_lines(store: Store, bits: Bits, lines: list[bytes]) -> None:
-    _add(store, bits, (CID(_ascii(line)) for line in lines if line.strip()))
+def _add_lines(store: Store, bits: Bits, known: dict[CID, bool], lines: list[bytes]) -> None:
+    _add(store, bits, (CID(_ascii(line)) for line in lines if line.strip()), known)
 
 
-def _add(store: Store, bits: Bits, cids: Iterable[CID]) -> None:
-    bits.add(held(store, _counted(cids, MAX_CIDS - bits.count)))
+def _add(store: Store, bits: Bits, cids: Iterable[CID], known: dict[CID, bool] | None = None) -> None:
+    bits.add(held(store, _counted(cids, MAX_CIDS - bits.count), known))
 
 
 def _counted(cids: Iterable[CID], limit: int) -> Iterator[CID]:

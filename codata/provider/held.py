@@ -17,15 +17,28 @@ MAX_BLOCKS: Final = 1 << 20
 """Blocks of one file or folder that are looked up, at most."""
 
 
-def held(store: Store, cids: Iterable[CID]) -> Iterator[bool]:
+MAX_KNOWN: Final = 1 << 16
+"""Files and folders whose answer is remembered, at most."""
+
+
+def held(store: Store, cids: Iterable[CID], known: dict[CID, bool] | None = None) -> Iterator[bool]:
     """For each CID, in order: whether it is held in full.
 
-    A raw block, or a record: itself. A dag-pb node, which is a file or folder: every block below it.
+    A raw block, or a record: itself. A dag-pb node, which is a file or folder: every block below it. `known`
+    remembers files and folders from call to call, so that none is walked for each time that it is named.
     """
+    known = {} if known is None else known
     iterator = iter(cids)
     while batch := list(islice(iterator, BATCH)):
         for cid, here in zip(batch, store.has_many(batch), strict=True):
-            yield here and (cid.codec != DAG_PB or _whole(store, cid))
+            if not here or cid.codec != DAG_PB:
+                yield here
+                continue
+            if cid not in known:
+                if len(known) >= MAX_KNOWN:
+                    known.clear()
+                known[cid] = _whole(store, cid)
+            yield known[cid]
 
 
 def _whole(store: Store, root: CID) -> bool:

@@ -412,3 +412,21 @@ def test_the_answers_that_the_specification_shows(provider: Running) -> None:
         assert _ask(provider, body, "application/json").text == text
         binary = _ask(provider, body, "application/json", accept="application/vnd.ipld.dag-cbor")
         assert binary.content == bytes.fromhex(data)
+
+
+def test_a_folder_that_is_named_again_and_again_is_walked_once(
+    provider: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, walked = provider.home.store, []
+    leaf = store.put(b"leaf")
+    node = store.put(dag_pb.encode(PBNode((PBLink(leaf, "", 4),), None)), 0x70)
+    whole = held._whole
+    monkeypatch.setattr(held, "_whole", lambda store, root: walked.append(root) or whole(store, root))
+    answer = _ask(provider, f"{node}\n".encode() * 5000, "text/plain")
+    assert (answer.json()["held"], walked) == (5000, [node])
+
+
+def test_have_counts_empty_lines_too(provider: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(have, "MAX_CIDS", 20)
+    assert _ask(provider, b"\n" * 40, "text/plain").status_code == 200
+    assert _ask(provider, b"\n" * 41, "text/plain").status_code == 400
