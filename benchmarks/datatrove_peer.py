@@ -81,7 +81,7 @@ def rows(*filters: Callable[[], Any]) -> Callable[[Work], None]:
 def exact(at: Work) -> None:
     """Signatures, duplicates, filter."""
     config = ExactDedupConfig(content_getter=_text)
-    at.run([at.read(), ExactDedupSignature(at.folder("signatures"), at.workers, config=config)])
+    at.run([at.read(), ExactDedupSignature(at.folder("signatures"), config, at.workers)])
     at.run([ExactFindDedups(at.folder("signatures"), at.folder("found"), config=config)], at.workers)
     at.run([at.read(), ExactDedupFilter(at.folder("found"), config=config), at.write()])
 

@@ -15,7 +15,7 @@ from codata_cli.output import note, size, table
 
 def register(app: typer.Typer) -> None:
     """Add these commands."""
-    provider = typer.Typer(help="Hand out what this home's store holds.", no_args_is_help=True)
+    provider = typer.Typer(help="Serve what this home holds, and run tasks beside it.", no_args_is_help=True)
     provider.command("serve")(serve)
     provider.command("token")(token)
     provider.command("copies")(copies)
