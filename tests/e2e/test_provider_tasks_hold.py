@@ -334,7 +334,7 @@ def test_a_process_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         empty = replace(receipt, task=task.cid, out=nowhere).save(running.home.store)
         lies = [CID(honest["receipt"]), others, empty, CID.make(RAW, b"no receipt"), receipt.environment]
         for lie in lies:
-            monkeypatch.setattr(Child, "perform", lambda self, task, limits, lie=lie: Performed(lie))
+            monkeypatch.setattr(Child, "perform", lambda *_, lie=lie: Performed(lie))
             told = asker.done(task)
             assert told["state"] == "failed", lie
             assert "receipt" not in told
