@@ -49,7 +49,7 @@ bench: $(READY) ## every comparison in benchmarks/, as ratios
 	$(BIN)/python -m benchmarks
 
 bench-text: $(READY) ## text steps beside datatrove, on 200 MB of documentation that is fetched once
-	$(BIN)/python -m benchmarks text
+	$(BIN)/python -m benchmarks text --size 1700MiB
 
 lock: ## pin the project's own environments anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --group test --group check --group build \

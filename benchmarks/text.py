@@ -58,7 +58,7 @@ HEAD = ("step", "", "wall s", "CPU s", "peak MiB", "wall ÷ codata", "documents 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
-    parser = options(__doc__, size="1600MiB", rounds=1)
+    parser = options(__doc__, size="40MiB", rounds=1)
     parser.set_defaults(warm=0)
     parser.add_argument("--html", type=Path, help="HTML to take instead of Debian's documentation")
     parser.add_argument("--cache", type=Path, default=Path(".cache/corpus"), help="where the texts are kept")
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--step", choices=STEPS, action="append", help="only this; may be repeated")
     args = parser.parse_args(arguments)
     with workplace(args.folder) as folder:
-        ready = corpus.documents(args.html or corpus.html(args.cache), args.cache, args.size)
+        ready = corpus.documents(args.html or corpus.html(args.cache, args.size), args.cache, args.size)
         jobs.shard_files(ready.home, folder / "shards", "documents")
         documents, size = len(kept_by_codata(ready.home, "documents", ["id"])), corpus.text_size(ready.lines)
         print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers\n")
