@@ -122,7 +122,7 @@ def test_what_nobody_holds_and_who_lies(
     codata("pin", "rows", "--to", url)
     providers[0].home.store.delete(shards)
     assert codata("check", "rows", "--remote", "--on", url).code == 4
-    monkeypatch.setattr(have, "held", lambda store, cids: (True for _ in cids))
+    monkeypatch.setattr(have, "held", lambda store, cids, known: (True for _ in cids))
     lied = codata("check", "rows", "--remote", "--on", url, "--sample", 5)
     assert (lied.code, lied.value["ok"]) == (3, False)
     (told,) = lied.value["providers"]

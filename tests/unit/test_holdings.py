@@ -305,7 +305,7 @@ def test_a_liar_is_found_out(field: Field, monkeypatch: pytest.MonkeyPatch) -> N
     lost = [cid for cid, _ in leaves(store, field.parts.pieces[0].cid)]
     store.delete(lost)
     assert not _challenged(field, 0).false
-    monkeypatch.setattr(have, "held", lambda store, cids: (True for _ in cids))
+    monkeypatch.setattr(have, "held", lambda store, cids, known: (True for _ in cids))
     found = _challenged(field, 0)
     assert found.false
     assert {draw.block for draw in found.false} <= set(lost)
