@@ -12,6 +12,7 @@ from cid_store.cid import CID
 from cid_store.errors import CidStoreError, UsageError
 from cid_store.stores.gateway.client import tls_context
 from cid_store.stores.gateway.origin import Origin
+from codata.multiaddr import url_of
 from codata.remote.answers import body_of, object_of
 from codata.remote.errors import ProviderUnreachable
 
@@ -21,7 +22,6 @@ ROUTED: Final = "routed"
 _MAX_URLS: Final = 1000
 _MAX_ASKED: Final = 16  # CIDs that each routing endpoint is asked about
 _TIMEOUT: Final = 10.0  # seconds
-_NAMES: Final = ("dns", "dns4", "dns6", "ip4", "ip6")
 
 
 def providers_of(on: Sequence[str], config: Mapping[str, Any], cids: Sequence[CID]) -> list[str]:
@@ -92,20 +92,13 @@ def _ask(client: httpx.Client, base: str, cid: CID) -> list[str]:
         if isinstance(peer, dict) and isinstance(peer.get("Addrs"), list)
         for address in peer["Addrs"]
     ]
-    return [url for address in addresses if (url := url_of(address)) is not None]
+    return [url for address in addresses if (url := _allowed(address)) is not None]
 
 
-def url_of(address: object) -> str | None:
-    """The URL of a multiaddr of an HTTP server; None for any other, and for one that may not be asked."""
-    parts = address.split("/")[1:] if isinstance(address, str) and len(address) <= 500 else []
-    match parts:
-        case [kind, host, "tcp", port, *how] if kind in _NAMES and port.isdigit():
-            scheme = {("http",): "http", ("https",): "https", ("tls", "http"): "https"}.get(tuple(how))
-        case _:
-            return None
-    if scheme is None:
-        return None
+def _allowed(address: object) -> str | None:
+    """The URL of an address; None where it names no HTTP server, or one that may not be asked."""
+    url = url_of(address)
     try:
-        return str(Origin.parse(f"{scheme}://{f'[{host}]' if kind == 'ip6' else host}:{port}"))
+        return None if url is None else str(Origin.parse(url))
     except UsageError:
         return None  # plain HTTP to another machine

@@ -1,7 +1,6 @@
-"""Origins: whom the settings allow to be asked, and what multiaddrs say in the form of URLs.
+"""Origins: whom the settings allow to be asked.
 
-A request can choose among the origins of the settings, and put none beside them. Source: the multiaddr
-protocol table; of it what names an HTTP server.
+A request can choose among the origins of the settings, and put none beside them.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import Final
 
 from cid_store.errors import UsageError
 from cid_store.stores.gateway.origin import MAX_GATEWAYS, Origin
+from codata.multiaddr import url_of
 from codata.provider.errors import BadSettings
 
-_HOSTS: Final = ("ip4", "ip6", "dns", "dns4", "dns6")
-_MAX_ADDRESS: Final = 1024  # characters
+_MAX_URL: Final = 1024  # characters
 _PLAIN: Final = "?plain_http=yes"  # what is fetched is proven; who may be asked is for the settings to say
 
 
@@ -37,38 +36,10 @@ class Origins:
         return sorted(self._allowed.values(), key=lambda url: _key(Origin.parse(url)) not in asked)
 
 
-def url_of(address: str) -> str | None:
-    """The URL of a multiaddr like `/dns/data.example/tcp/443/https/p2p/PEER`; None where it names no HTTP
-    server."""
-    parts = address.split("/")
-    if len(address) > _MAX_ADDRESS or len(parts) < 6 or parts[0] or parts[1] not in _HOSTS:
-        return None
-    _, kind, host, transport, port, *rest = parts
-    if "p2p" in rest:
-        rest = rest[: rest.index("p2p")]
-    scheme = {("http",): "http", ("https",): "https", ("tls", "http"): "https"}.get(tuple(rest))
-    if scheme is None or transport != "tcp" or not _is_port(port) or not _is_host(kind, host):
-        return None
-    return f"{scheme}://[{host}]:{port}/" if kind == "ip6" else f"{scheme}://{host}:{port}/"
-
-
-def _is_port(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 6 and 0 < int(text) < 65536
-
-
-def _is_host(kind: str, host: str) -> bool:
-    if kind in ("ip4", "ip6"):
-        try:
-            return f"ip{ipaddress.ip_address(host).version}" == kind and "%" not in host
-        except ValueError:
-            return False
-    return host.isascii() and host.replace("-", "").replace(".", "").isalnum()
-
-
 def _server(address: str) -> tuple[str, str, int] | None:
     """Scheme, host and port of a multiaddr or URL."""
     url = url_of(address) if address.startswith("/") else address
-    if url is None or len(url) > _MAX_ADDRESS:
+    if url is None or len(url) > _MAX_URL:
         return None
     try:
         return _key(Origin.parse(url + _PLAIN if "?" not in url else url))
