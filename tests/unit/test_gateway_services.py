@@ -6,6 +6,8 @@ import base64
 import json
 import logging
 import re
+import select
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -292,6 +294,18 @@ def test_a_client_that_takes_nothing_loses_its_place(tmp_path: Path) -> None:
         url = f"/ipfs/{running.home.store.put_file(b'x' * 32_000_000)}?format=car&car-dups=y"
         with running.client.stream("GET", url):
             _until(lambda: running.get("/ipfs/bafkqaaa?format=raw").status_code == 200)
+
+
+def test_a_body_that_drips_is_not_waited_for(tmp_path: Path) -> None:
+    with serving(tmp_path, Settings(listen="127.0.0.1:0", client_patience=1)) as running:
+        host, port = running.url.removeprefix("http://").split(":")
+        head = f"POST /have HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: text/plain\r\n"
+        with socket.create_connection((host, int(port)), 10) as connection:
+            connection.sendall(f"{head}Content-Length: 150\r\n\r\n".encode())
+            sent = 0
+            while sent < 150 and not select.select([connection], [], [], 0.1)[0]:
+                sent += connection.send(b"\n")  # never is it silent for as long as a client may be
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_small_dag_can_not_keep_a_stream_for_ever(
