@@ -30,7 +30,10 @@ def wanted(store: Store, end: CID, options: CarOptions) -> Iterator[Block]:
     Raises what reading raises, also in the middle: `BlockNotFound`, `DecodeError`, `UnsupportedCodec`.
     """
     if options.scope == "block" or end.codec in _PLAIN:
-        return iter([Block(end, store.get(end))])
+        block = Block(end, store.get(end))
+        if end.codec == RAW and options.bytes is not None:
+            options.bytes.within(len(block.data))  # refuses what lies behind its end, as of any other file
+        return iter([block])
     if options.scope == "entity":
         return _entity(store, end, options.bytes)
     codecs.by_code(end.codec)  # refused here, not after the first block

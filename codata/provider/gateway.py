@@ -24,7 +24,8 @@ from codata.provider.blocks import wanted
 from codata.provider.byte_range import slice_of
 from codata.provider.car_options import CarOptions
 from codata.provider.car_stream import car_pieces
-from codata.provider.errors import NotCached
+from codata.provider.errors import BadRequest, NotCached
+from codata.provider.filename import disposition
 from codata.provider.path import ContentPath
 from codata.provider.resolve import Resolved, resolve
 from codata.provider.streaming import Pieces, Slices
@@ -45,6 +46,7 @@ class Gateway:
     async def answer(self, request: Request) -> Response:
         """The answer; raises `CidStoreError` for what is refused."""
         path = content_path.parse(request.scope["raw_path"])
+        _refuse_worker(request)
         ask = understand(path, request.scope["query_string"], request.headers.getlist("accept"))
         await to_thread.run_sync(_require_root, self.store, path.root, _only_if_cached(request))
         if ask.car is None:
@@ -53,9 +55,9 @@ class Gateway:
 
     async def _car(self, request: Request, ask: Ask, car: CarOptions) -> Response:
         tag = car_etag(ask.path, car)
-        if _matches(request, tag):
-            return _not_modified(tag)
         found, pieces = await to_thread.run_sync(_begin_car, self.store, ask.path, car)
+        if _matches(request, tag):
+            return _not_modified(ask, tag)
         headers = _headers(ask, found, tag) | {"content-type": car.media_type, "accept-ranges": "none"}
         if request.method == "HEAD":
             head = Response(headers=headers)
@@ -67,10 +69,10 @@ class Gateway:
         found, data = await to_thread.run_sync(_read_end, self.store, ask.path)
         tag = block_etag(found.end)
         if _matches(request, tag):
-            return _not_modified(tag)
+            return _not_modified(ask, tag)
         headers = _headers(ask, found, tag) | {"content-type": RAW_TYPE, "accept-ranges": "bytes"}
-        part = slice_of(request.headers.get("range"), len(data))
-        if part is None or request.headers.get("if-range", tag) != tag:
+        part = slice_of(_range(request, tag), len(data))
+        if part is None:
             return Slices(data, headers=headers)
         if part.start >= part.stop:
             return Response(status_code=416, headers={**_ALWAYS, "content-range": f"bytes */{len(data)}"})
@@ -99,6 +101,20 @@ def _matches(request: Request, tag: str) -> bool:
     return tag.removeprefix("W/") in known or "*" in known
 
 
+def _range(request: Request, tag: str) -> str | None:
+    """The Range header, where it counts: it has a meaning for GET only, and If-Range may take it back."""
+    if request.method != "GET" or request.headers.get("if-range", tag) != tag:
+        return None
+    return request.headers.get("range")
+
+
+def _refuse_worker(request: Request) -> None:
+    """A script of one root must not take hold of its neighbours in a browser: a whole root is no scope."""
+    whole = b"/" not in request.scope["raw_path"].removeprefix(b"/ipfs/")
+    if whole and request.headers.get("service-worker", "").strip() == "script":
+        raise BadRequest("no service worker is registered for a whole root")
+
+
 def _only_if_cached(request: Request) -> bool:
     directives = ",".join(request.headers.getlist("cache-control")).lower().split(",")
     return any(directive.strip() == "only-if-cached" for directive in directives)
@@ -111,8 +127,8 @@ def _require_root(store: Store, root: CID, only_if_cached: bool) -> None:
         store.get(root)  # raises in the store's own words; a block that came meanwhile is served
 
 
-def _not_modified(tag: str) -> Response:
-    return Response(status_code=304, headers={**_ALWAYS, "etag": tag})
+def _not_modified(ask: Ask, tag: str) -> Response:
+    return Response(status_code=304, headers={**_ALWAYS, **_location(ask), "etag": tag})
 
 
 def _read_end(store: Store, path: ContentPath) -> tuple[Resolved, bytes | memoryview]:
@@ -136,6 +152,10 @@ def _headers(ask: Ask, found: Resolved, tag: str) -> dict[str, str]:
         "etag": tag,
         "x-ipfs-path": str(ask.path),
         "x-ipfs-roots": ",".join(found.roots),
-        "content-disposition": f'attachment; filename="{name}"',
+        "content-disposition": disposition(name),
     }
-    return headers | ({"content-location": ask.location} if ask.location else {})
+    return headers | _location(ask)
+
+
+def _location(ask: Ask) -> dict[str, str]:
+    return {"content-location": ask.location} if ask.location else {}

@@ -291,7 +291,13 @@ def test_etags_tell_apart_what_differs(gateway: Running) -> None:
         ("bytes=31-", 416, "bytes */31", 0, 0),
         ("bytes=-0", 416, "bytes */31", 0, 0),
         ("bytes=5-2", 200, None, 0, 31),
-        ("bytes=0-1,4-5", 200, None, 0, 31),
+        ("bytes=6-16,0-4", 206, "bytes 6-16/31", 6, 17),
+        ("bytes=31-, ,-4,0-1", 206, "bytes 27-30/31", 27, 31),
+        ("BYTES=0-4", 206, "bytes 0-4/31", 0, 5),
+        ("bytes=31-40,-0", 416, "bytes */31", 0, 0),
+        ("bytes=0-1,5-2", 200, None, 0, 31),
+        ("bytes=,", 200, None, 0, 31),
+        ("bytes", 200, None, 0, 31),
         ("bytes=-", 200, None, 0, 31),
         ("lines=0-4", 200, None, 0, 31),
     ],
@@ -357,7 +363,13 @@ def test_filenames_can_not_break_out_of_their_header(gateway: Running) -> None:
     assert gateway.get(url + "a b.txt").headers["content-disposition"] == 'attachment; filename="a b.txt"'
     evil = gateway.get(url + 'x"%0d%0aSet-Cookie:%20a=b%c3%a9').headers
     assert "set-cookie" not in evil
-    assert evil["content-disposition"] == 'attachment; filename="x___Set-Cookie_ a=b_"'
+    assert evil["content-disposition"] == (
+        "attachment; filename=\"x___Set-Cookie_ a=b_\"; filename*=UTF-8''x___Set-Cookie_%20a%3Db%C3%A9"
+    )
+    # U+202E would show what follows it from right to left: txt.exe as exe.txt
+    assert gateway.get(url + "a%e2%80%aeb").headers["content-disposition"] == 'attachment; filename="a_b"'
+    long = gateway.get(url + "%d0%b6" * 300).headers["content-disposition"]
+    assert long == f"attachment; filename=\"{'_' * 200}\"; filename*=UTF-8''{'%D0%B6' * 200}"
 
 
 def test_other_methods(gateway: Running) -> None:
