@@ -51,13 +51,10 @@ def _scan(table: pa.Table, own: Columns, options: Options) -> Scan:
     # The file's schema speaks even where a column is null; the values add integers that doubles change.
     seen = dict(columns_of(table, lambda _: Where(options.name)))
     columns = tuple((name, merge_nodes(node, seen[name], name)) for name, node in own)
-    columns = tuple((name, _declare(name, node, options)) for name, node in columns)
+    declared = {f.name: f.type for f in options.declared}
+    columns = tuple((name, Node(declared[name]) if name in declared else node) for name, node in columns)
     types = Types(columns, table.num_rows)
     return Scan(types, conform(table, plain_schema(types, options.declared), options.name))
-
-
-def _declare(name: str, node: Node, options: Options) -> Node:
-    return Node(options.declared.field(name).type) if name in options.declared.names else node
 
 
 def _nodes(schema: pa.Schema, options: Options) -> Columns:

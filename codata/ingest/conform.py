@@ -16,11 +16,12 @@ CAST_ERRORS = (pa.ArrowInvalid, pa.ArrowNotImplementedError)
 def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
     """`table` under `schema`. Raises `UnfitValue` naming file `name`, the column, the row and its value."""
     columns = []
+    found = by_name(table)
     for field in schema:
-        if field.name not in table.column_names:
+        if field.name not in found:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
-        array = flat(table.column(field.name))
+        array = flat(found[field.name])
         try:
             columns.append(conform_array(array, field.type))
         except CAST_ERRORS:
@@ -30,6 +31,12 @@ def conform(table: pa.Table, schema: pa.Schema, name: str) -> pa.Table:
                 f"{_short(array[row])}, which is no {field.type}"
             ) from None
     return from_columns(columns, schema, table.num_rows)
+
+
+def by_name(table: pa.Table) -> dict[str, ArrowArray]:
+    """The columns by their names. A table goes through all of its names each time that it is asked for
+    one."""
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def from_columns(columns: list[ArrowArray], schema: pa.Schema, rows: int) -> pa.Table:

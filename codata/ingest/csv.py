@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
@@ -14,7 +15,7 @@ from cid_store.errors import LimitExceeded, UsageError
 from codata.errors import MalformedInput, UnfitValue
 from codata.ingest import csv_layout, csv_types
 from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
-from codata.ingest.conform import CAST_ERRORS, conform_array, first_unfit, from_columns
+from codata.ingest.conform import CAST_ERRORS, by_name, conform_array, first_unfit, from_columns
 from codata.ingest.csv_layout import Dialect
 from codata.ingest.observe import flat
 from codata.ingest.ranges import Piece, as_array, pieces
@@ -107,9 +108,9 @@ def _header(piece: Piece, dialect: Dialect, options: Options) -> list[str]:
         raise LimitExceeded(f"{piece.file}: {len(fields)} columns; the limit is {MAX_COLUMNS}")
     if not options.header:
         return [f"f{i}" for i in range(len(fields))]
-    repeated = [f for f in fields if fields.count(f) > 1]
-    if repeated:
-        raise piece.malformed(start, f"column {repeated[0]!r} occurs twice in the header")
+    repeated = next((name for name, times in Counter(fields).items() if times > 1), None)
+    if repeated is not None:
+        raise piece.malformed(start, f"column {repeated!r} occurs twice in the header")
     return fields
 
 
@@ -176,11 +177,10 @@ def _line(piece: Piece, row: int, options: Options) -> int:
 
 def _scan(table: pa.Table, piece: Piece, options: Options) -> Scan:
     columns: list[tuple[str, Node]] = []
-    for column in table.column_names:
-        if column in options.declared.names:
-            columns.append((column, Node(options.declared.field(column).type)))
-        else:
-            columns.append((column, _node(flat(table.column(column)), piece, options)))
+    declared = {f.name: f.type for f in options.declared}
+    for name, texts in by_name(table).items():
+        node = Node(declared[name]) if name in declared else _node(flat(texts), piece, options)
+        columns.append((name, node))
     found: Columns = tuple(columns)
     types = Types(found, table.num_rows, ((options.name, piece.lines),), textual=True)
     return Scan(types, _convert(table, piece, plain_schema(types, options.declared), options))
@@ -196,11 +196,12 @@ def _node(texts: ArrowArray, piece: Piece, options: Options) -> Node:
 
 def _convert(table: pa.Table, piece: Piece, schema: pa.Schema, options: Options) -> pa.Table:
     columns = []
+    found = by_name(table)
     for field in schema:
-        if field.name not in table.column_names:
+        if field.name not in found:
             columns.append(pa.nulls(table.num_rows, field.type))
             continue
-        texts = flat(table.column(field.name))
+        texts = flat(found[field.name])
         try:
             columns.append(conform_array(texts, field.type))
         except CAST_ERRORS:

@@ -104,10 +104,11 @@ def _refuse_surrogates(value: Any) -> None:
 def columns_of(rows: Iterable[tuple[dict[str, Any], Where]], declared: pa.Schema) -> Columns:
     """What these objects suggest. Declared columns are what they are declared. Raises `TypeConflict`."""
     columns: dict[str, Node] = {}
+    known = {f.name: f.type for f in declared}
     for row, where in rows:
         for name, value in row.items():
-            if name in declared.names:
-                columns.setdefault(name, Node(declared.field(name).type, where))
+            if name in known:
+                columns.setdefault(name, Node(known[name], where))
                 continue
             node = node_of(value, where, name)
             columns[name] = merge_nodes(columns[name], node, name) if name in columns else node

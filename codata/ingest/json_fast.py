@@ -13,10 +13,12 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.json as pj
 
+from cid_store.errors import LimitExceeded
 from codata.errors import UnfitValue
 from codata.ingest.conform import conform
 from codata.ingest.observe import is_list
 from codata.ingest.ranges import last_line_end
+from codata.ingest.types import MAX_COLUMNS
 from codata.table.buffers import ArrowType
 
 _HEAD: Final = 64 * 1024
@@ -58,8 +60,20 @@ def _parse(
         read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pj.ParseOptions(explicit_schema=explicit, unexpected_field_behavior=unexpected),
     )
+    if sum(map(_width, table.schema.types)) > MAX_COLUMNS:
+        raise LimitExceeded(f"the input has more than {MAX_COLUMNS} columns, fields of objects included")
     table.validate()  # pyarrow counts the nulls of `[null, null]` as one: a list beyond its values
     return table
+
+
+def _width(t: ArrowType) -> int:
+    """How many columns a type is worth. One that is too wide is not walked to its end: it may have millions
+    of fields."""
+    if is_list(t):
+        return _width(t.value_type)
+    if pa.types.is_struct(t) and t.num_fields <= MAX_COLUMNS:
+        return sum(_width(f.type) for f in t)
+    return t.num_fields if pa.types.is_struct(t) else 1
 
 
 def _carrier(t: ArrowType) -> ArrowType:
@@ -90,9 +104,10 @@ def _guessed(t: ArrowType) -> bool:
 
 def _pins(first: pa.Schema, declared: pa.Schema) -> pa.Schema:
     fields = []
+    known = {f.name: f.type for f in declared}
     for field in first:
-        if field.name in declared.names:
-            fields.append(pa.field(field.name, _carrier(declared.field(field.name).type)))
+        if field.name in known:
+            fields.append(pa.field(field.name, _carrier(known[field.name])))
         elif (pin := _pin(field.type)) is not None:
             fields.append(pa.field(field.name, pin))
     return pa.schema(fields)
@@ -112,9 +127,10 @@ def _pin(t: ArrowType) -> ArrowType | None:
 
 def _unpinned(schema: pa.Schema, pins: pa.Schema, declared: pa.Schema) -> bool:
     """Whether a later part of the stretch brought columns that must be parsed otherwise."""
+    known, pinned = set(declared.names), set(pins.names)
     for field in schema:
-        if field.name in declared.names:
-            if field.name not in pins.names:
+        if field.name in known:
+            if field.name not in pinned:
                 return True
         elif _guessed(field.type):
             return True
@@ -123,22 +139,19 @@ def _unpinned(schema: pa.Schema, pins: pa.Schema, declared: pa.Schema) -> bool:
 
 def _pinned(order: pa.Schema, declared: pa.Schema, final: bool = False) -> pa.Schema:
     fields = []
+    known = {f.name: f.type for f in declared}
     for field in order:
-        known = field.name in declared.names
-        target = declared.field(field.name).type if known else _text(field.type)
+        target = known[field.name] if field.name in known else _text(field.type)
         fields.append(pa.field(field.name, target if final else _carrier(target)))
     return pa.schema(fields)
 
 
 def _ordered(first: pa.Schema, whole: pa.Schema) -> pa.Schema:
     """The fields of `whole` in order of first appearance: those of the unpinned head come first."""
-    names = [n for n in first.names if n in whole.names]
-    names += [n for n in whole.names if n not in first.names]
-    return pa.schema([pa.field(n, _ordered_type(_type_of(first, n), whole.field(n).type)) for n in names])
-
-
-def _type_of(schema: pa.Schema, name: str) -> ArrowType:
-    return schema.field(name).type if name in schema.names else pa.null()
+    head, types = ({f.name: f.type for f in schema} for schema in (first, whole))
+    names = [n for n in head if n in types]
+    names += [n for n in types if n not in head]
+    return pa.schema([pa.field(n, _ordered_type(head.get(n, pa.null()), types[n])) for n in names])
 
 
 def _ordered_type(first: ArrowType, whole: ArrowType) -> ArrowType:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from codata.errors import MalformedInput, TypeConflict
 from codata.ingest import json_exact, json_fast
 from codata.ingest.base import TARGET, Options, Range, Scan, Source, Spot
-from codata.ingest.conform import conform, from_columns
+from codata.ingest.conform import by_name, conform, from_columns
 from codata.ingest.json_lines import Lines, lines_of
 from codata.ingest.observe import columns_of, doubtful_rows, flat
 from codata.ingest.ranges import Piece, pieces, split_lines
@@ -70,7 +70,9 @@ def _scan(lines: Lines, options: Options) -> Scan:
     if table is None or table.num_rows != len(lines):
         return _scan_exactly(lines, options, counts)
     columns = columns_of(table, lines.place)
-    columns = tuple(_declare(n, node, options) for n, node in columns)
+    # A declared column is what it is declared, whatever its nesting: nothing is merged below it.
+    declared = {f.name: f.type for f in options.declared}
+    columns = tuple((n, Node(declared[n], node.where) if n in declared else node) for n, node in columns)
     types = Types(_look_again(columns, table, lines, options), len(lines), counts)
     # What looking again found can only forbid a column, never change its type.
     return Scan(types, conform(table, plain_schema(types, options.declared), options.name))
@@ -93,8 +95,8 @@ def _columns_exactly(lines: Lines, place: Callable[[int], Where], options: Optio
 
 def _look_again(columns: Columns, table: pa.Table, lines: Lines, options: Options) -> Columns:
     """Merge in what the lines with doubtful doubles say exactly."""
-    guessed = [c for c in table.column_names if c not in options.declared.names]
-    doubtful = [doubtful_rows(flat(table.column(c))) for c in guessed]
+    declared = set(options.declared.names)
+    doubtful = [doubtful_rows(flat(array)) for name, array in by_name(table).items() if name not in declared]
     found = dict(columns)
     for row in np.unique(np.concatenate([np.empty(0, np.int64), *doubtful])):
         if not _DOUBTFUL.search(lines.text(row)):
@@ -105,13 +107,6 @@ def _look_again(columns: Columns, table: pa.Table, lines: Lines, options: Option
         for column, node in exact:
             found[column] = merge_nodes(found[column], node, column)
     return tuple(found.items())
-
-
-def _declare(column: str, node: Node, options: Options) -> tuple[str, Node]:
-    """A declared column's node holds its declaration, whatever its nesting: nothing is merged below it."""
-    if column not in options.declared.names:
-        return column, node
-    return column, Node(options.declared.field(column).type, node.where)
 
 
 def _read(lines: Lines, schema: pa.Schema) -> pa.Table:

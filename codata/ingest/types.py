@@ -104,24 +104,22 @@ def to_schema(types: Types, declared: pa.Schema | None = None) -> pa.Schema:
     Raises `LossyInteger` for a column that must be declared, `UnknownColumn` for a declaration of no column.
     """
     declared = pa.schema([]) if declared is None else declared
-    names = [name for name, _ in types.columns]
+    names = dict(types.columns)
     for field in declared:
         if field.name not in names:
-            raise UnknownColumn(
-                f"column {field.name!r} is declared, but the input has {', '.join(names[:20]) or 'none'}"
-            )
+            shown = ", ".join(list(names)[:20]) or "none"
+            raise UnknownColumn(f"column {field.name!r} is declared, but the input has {shown}")
+    known = set(declared.names)
     for name, node in types.columns:
-        if name not in declared.names:
+        if name not in known:
             _refuse_lossy(node, name)
     return plain_schema(types, declared)
 
 
 def plain_schema(types: Types, declared: pa.Schema) -> pa.Schema:
     """The schema of a stretch's own table: as `to_schema`, but judging nothing."""
-    known = set(declared.names)
-    return pa.schema(
-        [declared.field(n) if n in known else pa.field(n, node.type) for n, node in types.columns]
-    )
+    known = {f.name: f for f in declared}
+    return pa.schema([known.get(n) or pa.field(n, node.type) for n, node in types.columns])
 
 
 def merge_nodes(a: Node, b: Node, path: str, textual: bool = False) -> Node:

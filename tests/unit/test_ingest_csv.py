@@ -14,6 +14,7 @@ from cid_store.errors import LimitExceeded, UsageError
 from codata.errors import LossyInteger, MalformedInput, UnfitValue
 from codata.ingest.base import Memory, Options
 from codata.ingest.csv import split
+from codata.ingest.types import MAX_COLUMNS
 from tests.unit.ingest_reading import declared, ingest, rows, types
 
 
@@ -125,6 +126,12 @@ def test_a_header_beyond_the_limit_is_refused() -> None:
         ingest("csv", b"x" * (2 << 20))
     with pytest.raises(LimitExceeded, match="columns"):
         ingest("csv", b"a," * 20_000 + b"a\n")
+
+
+def test_as_many_columns_as_a_table_may_have() -> None:
+    names = [f"c{i}" for i in range(MAX_COLUMNS)]
+    text = ",".join(names) + "\n" + ",".join(map(str, range(MAX_COLUMNS))) + "\n"
+    assert rows("csv", text.encode()) == [{name: i for i, name in enumerate(names)}]
 
 
 def test_declared_columns_override() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from codata.ingest import json_exact, json_fast, ranges
 from codata.ingest.base import Memory, Options, Range
 from codata.ingest.json_lines import lines_of
 from codata.ingest.jsonl import scan, split
-from codata.ingest.types import plain_schema
+from codata.ingest.types import MAX_COLUMNS, plain_schema
 from tests.unit.ingest_reading import declared, ingest, rows, types
 
 
@@ -151,6 +152,20 @@ def test_a_line_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     long = Memory(b'{"a": 1}\n' + lines({"a": "x" * (1 << 18)}))
     with pytest.raises(LimitExceeded, match="file: a record near byte"):
         split(long, Options("file"), 16)
+
+
+def test_as_many_columns_as_a_table_may_have() -> None:
+    names = [f"c{i}" for i in range(MAX_COLUMNS - 1)]
+    table = ingest("jsonl", lines(dict.fromkeys(names, 1), {"last": "2020-01-02"}))
+    assert table.column_names == [*names, "last"]
+    assert table.to_pylist()[1] == {**dict.fromkeys(names), "last": "2020-01-02"}
+
+
+@pytest.mark.parametrize("wrap", [lambda one: one, lambda one: {"a": one}, lambda one: {"a": [{"b": one}]}])
+def test_more_columns_are_refused_before_they_are_looked_at(wrap: Callable[[Any], Any]) -> None:
+    data = memoryview(lines(wrap({f"c{i}": i for i in range(MAX_COLUMNS + 1)})))
+    with pytest.raises(LimitExceeded, match=f"more than {MAX_COLUMNS} columns"):
+        json_fast.infer(data, pa.schema([]))
 
 
 def test_declared_columns_override() -> None:
