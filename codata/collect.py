@@ -24,7 +24,11 @@ _BROKEN: Final = (BlockNotFound, CorruptBlock, DecodeError, LimitExceeded, Unsup
 
 def collect(home: Home, *, dry_run: bool = False) -> GcReport:
     """Delete what belongs to no pin, no name, nobody it is kept for, and no attestation of a kept run."""
-    return home.keeper.gc(_kept(home), dry_run=dry_run)
+    let_go = home.kept.lingering()
+    report = home.keeper.gc(_kept(home), dry_run=dry_run)
+    if not dry_run:
+        home.kept.collected(let_go)
+    return report
 
 
 def _kept(home: Home) -> Iterator[CID]:

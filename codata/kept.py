@@ -7,7 +7,7 @@ stays for the others.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from cid_store.cid import CID
@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS kept (
     PRIMARY KEY (owner, cid)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS kept_until ON kept (until);
+CREATE TABLE IF NOT EXISTS let_go (owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 _COPIES: Final = "copies "
@@ -105,6 +106,35 @@ class Kept:
             "SELECT coalesce(sum(bytes), 0) FROM kept WHERE owner = ? AND until >= ?", (owner, least)
         )
         return int(row.fetchone()[0])
+
+    # -- what was let go and lies here still -----------------------------------------------------------------
+
+    def linger(self, owner: str, size: int) -> None:
+        """Note bytes that `owner` has let go of: they take room until garbage is collected."""
+        self._db.execute(
+            "INSERT INTO let_go VALUES (?, ?) ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes",
+            (owner, size),
+        )
+
+    def lingering(self) -> dict[str, int]:
+        """Bytes that owners have let go of since garbage was collected."""
+        return dict(self._db.execute("SELECT owner, bytes FROM let_go").fetchall())
+
+    def lingers(self, owner: str) -> int:
+        """Those of one owner."""
+        row = self._db.execute("SELECT bytes FROM let_go WHERE owner = ?", (owner,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def collected(self, gone: Mapping[str, int]) -> None:
+        """Forget bytes that were `lingering` when a collection of garbage began that has ended."""
+        with transaction(self._db) as db:
+            db.executemany(
+                "UPDATE let_go SET bytes = bytes - ? WHERE owner = ?",
+                [(size, owner) for owner, size in gone.items()],
+            )
+            db.execute("DELETE FROM let_go WHERE bytes <= 0")
+
+    # -- for `gc` --------------------------------------------------------------------------------------------
 
     def roots(self) -> Iterator[tuple[CID, PinKind]]:
         """Everything kept, each CID once: `recursive` where anybody keeps it so."""

@@ -76,3 +76,17 @@ def test_gc_spares_what_is_kept(home: Home) -> None:
     home.kept.release("two")
     home.kept.release("three")
     assert collect(home).blocks == 2
+
+
+def test_what_was_let_go_counts_until_garbage_is_collected(home: Home) -> None:
+    home.kept.linger("one", 3)
+    home.kept.linger("one", 4)
+    home.kept.linger("two", 5)
+    assert (home.kept.lingers("one"), home.kept.lingers("three")) == (7, 0)
+    collect(home, dry_run=True)
+    began = home.kept.lingering()
+    home.kept.linger("one", 10)
+    home.kept.collected(began)
+    assert home.kept.lingering() == {"one": 10}
+    collect(home)
+    assert home.kept.lingering() == {}

@@ -109,7 +109,7 @@ def specification() -> Specification:
 
 
 def _settings(*origins: str, **more: int) -> Settings:
-    return Settings(listen="127.0.0.1:0", pins=PinSettings(origins, **more))
+    return Settings(listen="127.0.0.1:0", pins=PinSettings(origins, **{"keep_free": 1, **more}))
 
 
 @pytest.fixture
@@ -214,6 +214,35 @@ def test_bytes_and_time_are_bounded(
         status, details = ask.ended(root)
         assert (status, "2000000 bytes" in details) == ("failed", True)
         assert ask.ended(other)[0] == "pinned"
+
+
+def test_what_was_let_go_counts_until_it_is_deleted(
+    tmp_path: Path, specification: Specification, elsewhere: Elsewhere
+) -> None:
+    first, second = (elsewhere.store.put_file(text + sample(1_200_000)) for text in (b"1", b"2"))
+    with serving(tmp_path, _settings(elsewhere.gateway.url, max_bytes=2_000_000)) as running:
+        home = running.home
+        ask = Asking(running, specification, accounts.issue(home, "me"))
+        one, two = (ask.until_done(ask.pin(first)["requestid"])["requestid"] for _ in range(2))
+        ask("DELETE", f"/pins/{one}")
+        collect(home)
+        assert ask.ended(second)[0] == "failed"  # `two` keeps what `one` brought
+        ask("DELETE", f"/pins/{two}")
+        collect(home, dry_run=True)
+        assert home.store.has(first)
+        assert ask.ended(second)[0] == "failed"
+        _until(lambda: bool(collect(home)) and not home.store.has(first))
+        assert ask.ended(second)[0] == "pinned"
+
+
+def test_nothing_is_fetched_onto_a_disk_that_is_nearly_full(
+    tmp_path: Path, specification: Specification, elsewhere: Elsewhere
+) -> None:
+    cid = elsewhere.store.put(b"small")
+    with serving(tmp_path, _settings(elsewhere.gateway.url, keep_free=1 << 62)) as running:
+        ask = Asking(running, specification, accounts.issue(running.home, "me"))
+        assert ask.ended(cid) == ("failed", "the provider's disk is full")
+        assert not running.home.store.has(cid)
 
 
 def test_a_stop_breaks_off_and_the_next_start_goes_on(

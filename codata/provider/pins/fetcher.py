@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from cid_store import open_store
+from cid_store import Store, open_store
 from cid_store.errors import (
     BlockNotFound,
     CidStoreError,
@@ -25,6 +24,8 @@ from codata.provider.pins.arriving import Arriving
 from codata.provider.pins.origins import Origins
 from codata.provider.pins.settings import PinSettings
 from codata.provider.pins.table import Requests, Row
+from codata.provider.work.errors import DiskFull
+from codata.provider.work.full import check_free, full_disks_named
 
 _log = logging.getLogger("codata.provider")
 
@@ -40,6 +41,7 @@ _TOLD: Final[tuple[tuple[type[CidStoreError], str], ...]] = (
     (LimitExceeded, "{cid} is over a limit of what is taken from elsewhere"),
     (DecodeError, "{cid} does not follow its format"),
     (Unreachable, "an origin could not be reached, or broke off"),
+    (DiskFull, "the provider's disk is full"),
 )
 
 
@@ -53,17 +55,23 @@ class OverBudget(LimitExceeded):
 
 @dataclass(frozen=True, slots=True)
 class _Budget:
-    """What one fetch may take; called with the bytes that are about to be written."""
+    """What one fetch may take; called with the bytes that are about to be written to `store`."""
 
     row: Row
     requests: Requests
-    most: int
+    settings: PinSettings
+    store: Store
     until: float
     stopping: threading.Event
 
     def __call__(self, size: int) -> None:
-        if self.requests.total(self.row.account) + size > self.most:
-            raise OverBudget(f"the pins of this account may bring {self.most} bytes, and this is more")
+        check_free(self.store, self.settings.keep_free + size)
+        most = self.settings.max_bytes
+        if self.requests.total(self.row.account) + size > most:
+            raise OverBudget(
+                f"the pins of this account may bring {most} bytes, and this is more; what removed ones"
+                " brought counts until the provider has deleted it"
+            )
         if time.monotonic() > self.until:
             raise OverBudget("the fetch took longer than one may")
         if self.stopping.is_set() or not self.requests.came(self.row, size):
@@ -114,15 +122,8 @@ class Fetcher:
                     self._ready.wait(_PERIOD)
 
     def _fetch(self, row: Row) -> None:
-        budget = _Budget(
-            row,
-            self._requests,
-            self._settings.max_bytes,
-            time.monotonic() + self._settings.seconds,
-            self._stopping,
-        )
         try:
-            count = self._bring(row, budget)
+            count = self._bring(row)
         except Ended:
             return
         except Exception as e:  # noqa: BLE001 - whatever one pin does, the next is fetched
@@ -132,11 +133,12 @@ class Fetcher:
         else:
             self._requests.end(row, "pinned", f"{count} blocks")
 
-    def _bring(self, row: Row, allow: Callable[[int], None]) -> int:
-        urls = self._origins.choose(row.pin.origins)
+    def _bring(self, row: Row) -> int:
+        urls, until = self._origins.choose(row.pin.origins), time.monotonic() + self._settings.seconds
         # A store of its own: what is put is safe from `gc` until it is closed, and by then it is kept.
-        with open_store(self._store_url) as store:
+        with open_store(self._store_url) as store, full_disks_named():
             store.relax()
+            allow = _Budget(row, self._requests, self._settings, store, until, self._stopping)
             if not urls:
                 return Arriving(store, None, allow).bring(row.pin.cid)
             with GatewayStore(*urls, limits=_LIMITS) as gateways:

@@ -12,10 +12,13 @@ class PinSettings:
     origins: tuple[str, ...] = ()
     """URLs of the gateways that pins are fetched from. No other address is ever asked."""
     max_bytes: int = 1 << 40
-    """Bytes of blocks that all pins of one token may bring."""
+    """Bytes of blocks that all pins of one token may bring. Of pins that were removed, they count until
+    garbage is collected."""
     max_pins: int = 10_000
     """Requests that one token may have, whatever became of them."""
     fetches: int = 2
     """Pins that are fetched at once."""
     seconds: int = 24 * 3600
     """How long one fetch may take."""
+    keep_free: int = 1 << 30
+    """Bytes of disk below which nothing more is fetched."""

@@ -58,7 +58,7 @@ class Row:
     @property
     def owner(self) -> str:
         """Under which name its root is kept."""
-        return f"pins/{self.account}/{self.id}"
+        return f"{_owner(self.account)}/{self.id}"
 
 
 class Requests:
@@ -171,12 +171,13 @@ class Requests:
             self._kept.release(row.owner, [cid for cid in self._kept.of(row.owner) if cid != needed])
 
     def total(self, account: str) -> int:
-        """Bytes of blocks that the requests of an account brought."""
+        """Bytes of blocks that the requests of an account brought, removed ones among them as long as
+        garbage has not been collected."""
         with self._lock:
             (size,) = self._db.execute(
                 "SELECT coalesce(sum(bytes), 0) FROM pin_requests WHERE account = ?", (account,)
             ).fetchone()
-        return int(size)
+            return int(size) + self._kept.lingers(_owner(account))
 
     def ahead(self, row: Row) -> int:
         """How many requests are fetched before this one."""
@@ -189,11 +190,23 @@ class Requests:
     def _drop(self, row: Row) -> None:
         self._db.execute("DELETE FROM pin_requests WHERE id = ?", (row.id,))
         self._kept.release(row.owner)
+        # What it brought stays for another request of the same root, and counts for that one then.
+        heir = self._db.execute(
+            "UPDATE pin_requests SET bytes = bytes + ? WHERE created = (SELECT min(created) FROM pin_requests"
+            " WHERE account = ? AND v1 = ? AND status != 'failed')",
+            (row.bytes, row.account, row.pin.cid.to_v1()),
+        )
+        if row.bytes and not heir.rowcount:
+            self._kept.linger(_owner(row.account), row.bytes)
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         with self._lock, transaction(self._db) as db:
             yield db
+
+
+def _owner(account: str) -> str:
+    return f"pins/{account}"
 
 
 def _row(found: tuple[str, str, Status, int, str, str, str, str, int, str]) -> Row:

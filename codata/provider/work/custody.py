@@ -5,12 +5,10 @@ A home of its own on the same folder, so that threads of tasks and those of requ
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from cid_store.cid import CID, DAG_CBOR, DAG_PB
@@ -22,8 +20,8 @@ from codata.execute.known import all_outputs
 from codata.home import Home
 from codata.kept import copier
 from codata.ledger import Sealed
-from codata.provider.work.errors import DiskFull
 from codata.provider.work.fetching import missing
+from codata.provider.work.full import check_free
 from codata.records import pages
 from codata.records.base import kind_of
 from codata.records.receipt import Receipt
@@ -60,8 +58,7 @@ class Custody:
 
     def check_space(self) -> None:
         """Raise `DiskFull` where less is free than should be."""
-        if shutil.disk_usage(Path(self.store.folder.root)).free < self._keep_free:
-            raise DiskFull("the provider's disk is full")
+        check_free(self.store, self._keep_free)
 
     @contextmanager
     def putting(self) -> Iterator[None]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
+from cid_store import Store
 from cid_store.errors import StoreError
+from cid_store.stores.local import LocalStore
 from codata.provider.work.errors import DiskFull
 
 _CODES: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -23,6 +27,12 @@ def full_disks_named() -> Iterator[None]:
         if is_full(e):
             raise DiskFull("the provider's disk is full") from e
         raise
+
+
+def check_free(store: Store, least: int) -> None:
+    """Raise `DiskFull` where less is free than that; a store that is not on a disk here has no such end."""
+    if isinstance(store, LocalStore) and shutil.disk_usage(Path(store.folder.root)).free < least:
+        raise DiskFull("the provider's disk is full")
 
 
 def is_full(error: BaseException | None) -> bool:
