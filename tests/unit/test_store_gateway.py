@@ -9,7 +9,7 @@ import pytest
 from cid_store.block import Block
 from cid_store.cid import CID, DAG_CBOR, RAW
 from cid_store.codecs import dag_cbor
-from cid_store.errors import BlockNotFound, CorruptBlock, LimitExceeded, StoreError, UsageError
+from cid_store.errors import BlockNotFound, CidStoreError, CorruptBlock, LimitExceeded, StoreError, UsageError
 from cid_store.store import MAX_BLOCK, Store
 from cid_store.stores import open_store
 from cid_store.stores.gateway import GatewayStore, ReadOnlyStore, fetch_dag
@@ -279,6 +279,24 @@ def test_a_fetch_that_failed_goes_on(memory: MemoryStore, dag: CID) -> None:
         gateway.twist = lambda path, answer: answer
         assert fetch_dag(target, store, dag).blocks == len(blocks_of(memory, dag)) - came
         assert blocks_of(target, dag) == blocks_of(memory, dag)
+
+
+@pytest.mark.parametrize("error", [StoreError("the disk is full"), CorruptBlock("a block is broken")])
+def test_what_fails_where_blocks_are_kept_is_no_fault_of_a_gateway(
+    memory: MemoryStore, dag: CID, monkeypatch: pytest.MonkeyPatch, error: CidStoreError
+) -> None:
+    class Full(MemoryStore):
+        def _write(self, blocks: Sequence[Block]) -> None:
+            raise error
+
+    monkeypatch.setattr("cid_store.stores.gateway.dag.BATCH_BLOCKS", 2)
+    with gateway_server(memory) as gateway, GatewayStore(gateway.url, limits=QUICK) as store:
+        with pytest.raises(type(error), match=error.message):
+            fetch_dag(Full(), store, dag)
+        assert [standing.lies for standing in store.client.standings()] == [0]
+        told: list[int] = []
+        report = fetch_dag(MemoryStore(), store, dag, progress=told.append)
+        assert (len(told), sum(told)) == (report.blocks, report.bytes)
 
 
 @pytest.mark.parametrize("failure", sorted(FAILURES))

@@ -7,6 +7,8 @@ next request asks only for what is missing: subtrees as CARs, leaves as single b
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,20 +84,34 @@ class _Frontier:
 
 
 def fetch_dag(
-    store: Store, gateways: GatewayStore, root: CID, *, limit_bytes: int | None = None
+    store: Store,
+    gateways: GatewayStore,
+    root: CID,
+    *,
+    limit_bytes: int | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> FetchReport:
-    """Bring the whole DAG under `root` into `store`; what is there already is not fetched again.
+    """Bring the whole DAG under `root` into `store`; what is there already is not fetched again. `progress`
+    is told the bytes of each block as it comes.
 
     After an error, what came is kept, and another call goes on from there. Raises `BlockNotFound`,
     `CorruptBlock`, `StoreError` for what no gateway gives, `LimitExceeded` past `limit_bytes` of blocks,
     `UnsupportedCodec`.
     """
-    return _Fetch(store, gateways, root, limit_bytes).run()
+    return _Fetch(store, gateways, root, limit_bytes, progress).run()
 
 
 class _Fetch:
-    def __init__(self, store: Store, gateways: GatewayStore, root: CID, limit: int | None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        gateways: GatewayStore,
+        root: CID,
+        limit: int | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
         self._store, self._gateways, self._root, self._limit = store, gateways, root, limit
+        self._progress = progress
         self._frontier = _Frontier(store, root)
         self._batch: list[Block] = []
         self._batch_bytes = 0
@@ -115,29 +131,34 @@ class _Fetch:
         """What gateways stream of a node's DAG, until the node itself is here; else the node alone."""
         for standing in self._gateways.client.standings():
             self._streams += 1
-            try:
-                self._stream(standing, node)
-            except (StoreError, BlockNotFound, TruncatedCar):
-                pass  # what came is kept, and the next request asks for the rest
-            except (CorruptBlock, DecodeError, SectionTooLarge):
-                self._gateways.client.lied(standing)
+            with closing(self._stream(standing, node)) as stream:
+                skipped = 0
+                for block, body in stream:
+                    if self._accept(block):
+                        body.renew()
+                        skipped = 0
+                    else:
+                        skipped += 1
+                        if skipped > MAX_SKIPPED:
+                            break
             if not self._frontier.lacks(node):
                 return
         self._accept(Block(node, self._gateways.get(node)))
 
-    def _stream(self, standing: Standing, node: CID) -> None:
+    def _stream(self, standing: Standing, node: CID) -> Generator[tuple[Block, _Body]]:
+        """The proven blocks of a stream, until it fails: what came is kept, and the next request asks for the
+        rest. What goes wrong where they are kept is raised where they are kept, and no fault of a gateway.
+        """
         path = f"ipfs/{node}?format=car&dag-scope=all&car-order=dfs&car-dups=n"
-        with self._gateways.client.ask(standing, path, node, CAR_TYPE) as answer:
-            body = _Body(answer, str(standing.origin))
-            skipped = 0
-            for block in CarReader(Input(body.read)).blocks():
-                if self._accept(block):
-                    body.renew()
-                    skipped = 0
-                else:
-                    skipped += 1
-                    if skipped > MAX_SKIPPED:
-                        return
+        try:
+            with self._gateways.client.ask(standing, path, node, CAR_TYPE) as answer:
+                body = _Body(answer, str(standing.origin))
+                for block in CarReader(Input(body.read)).blocks():
+                    yield block, body
+        except (StoreError, BlockNotFound, TruncatedCar):
+            pass
+        except (CorruptBlock, DecodeError, SectionTooLarge):
+            self._gateways.client.lied(standing)
 
     def _accept(self, block: Block) -> bool:
         """Keep a proven block that is missing; False for any other."""
@@ -159,6 +180,8 @@ class _Fetch:
                 cid=self._root,
                 next_step="raise the limit, if that much is wanted",
             )
+        if self._progress is not None:
+            self._progress(len(block.data))
         self._batch.append(block)
         self._batch_bytes += len(block.data)
         if len(self._batch) >= BATCH_BLOCKS or self._batch_bytes >= BATCH_BYTES:
