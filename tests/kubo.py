@@ -23,11 +23,12 @@ _PATIENCE = 60  # seconds until a daemon must answer
 
 @dataclass(frozen=True)
 class Daemon:
-    """A running node."""
+    """A running node. `gateway` is empty where it has none."""
 
     url: str
     repo: Path
     program: str
+    gateway: str = ""
 
     def run(self, *arguments: str, stdin: bytes = b"") -> bytes:
         """What the `ipfs` command says beside this node."""
@@ -65,18 +66,20 @@ def name(repo: Path, path: Path) -> str:
 
 
 @contextmanager
-def kubo(folder: Path) -> Iterator[Daemon]:
-    """A daemon on a free port; skips the test where there is no `ipfs` to run."""
+def kubo(folder: Path, *, gateway: bool = False) -> Iterator[Daemon]:
+    """A daemon on a free port, its gateway on another; skips the test where there is no `ipfs` to run."""
     repo = repository(folder)
     port = _free_port()
-    _configure(repo / "config", port)
+    at = [f"/ip4/127.0.0.1/tcp/{_free_port()}"] if gateway else []
+    _configure(repo / "config", port, at)
     log = (folder / "ipfs.log").open("wb")
     daemon = subprocess.Popen(
         [program(), "daemon", "--offline"], env=_environment(repo), stdout=log, stderr=log
     )
     try:
         _await(f"http://127.0.0.1:{port}/api/v0/version", daemon, folder / "ipfs.log")
-        yield Daemon(f"ipfs+http://127.0.0.1:{port}", repo, program())
+        served = f"http://127.0.0.1:{at[0].rpartition('/')[2]}" if at else ""
+        yield Daemon(f"ipfs+http://127.0.0.1:{port}", repo, program(), served)
     finally:
         daemon.terminate()
         daemon.wait(_PATIENCE)
@@ -87,9 +90,9 @@ def _environment(repo: Path) -> dict[str, str]:
     return {**os.environ, "IPFS_PATH": str(repo), "IPFS_TELEMETRY": "off"}
 
 
-def _configure(path: Path, port: int) -> None:
+def _configure(path: Path, port: int, gateway: list[str]) -> None:
     config = json.loads(path.read_text())
-    config["Addresses"] = {"API": f"/ip4/127.0.0.1/tcp/{port}", "Gateway": [], "Swarm": []}
+    config["Addresses"] = {"API": f"/ip4/127.0.0.1/tcp/{port}", "Gateway": gateway, "Swarm": []}
     config["Bootstrap"] = []
     config["Discovery"] = {"MDNS": {"Enabled": False}}
     config["AutoConf"] = {"Enabled": False}
