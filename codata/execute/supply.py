@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Final
 
@@ -14,8 +14,9 @@ from codata.execute.needs import blocks_of
 from codata.home import Home
 from codata.provider.held import held
 from codata.remote.client import blaming
-from codata.remote.errors import ProviderError, ProviderLied
+from codata.remote.errors import OwnStoreFailed, ProviderError, ProviderLied
 from codata.remote.member import Member
+from codata.remote.own import OwnStore
 from codata.remote.pool import Pool
 
 _UPLOAD: Final = 16 * 1024 * 1024
@@ -26,18 +27,15 @@ class Supply:
     """Moves inputs between the home and the members of a pool, and counts what moved. Thread-safe."""
 
     def __init__(self, home: Home, pool: Pool) -> None:
-        self._home, self._pool = home, pool
+        self._pool = pool
+        self.store: Store = OwnStore(home.store)
+        """The home's store, whose failures end a run: they are no provider's."""
         self._sizes: dict[CID, int] = {}
         self._lock = Lock()
         self.moved = 0
         """Bytes of inputs that were brought to where tasks run, also on their way through the home."""
         self.fetched = 0
         """Bytes of results that were brought home."""
-
-    @property
-    def store(self) -> Store:
-        """The home's store."""
-        return self._home.store
 
     # -- sizes -----------------------------------------------------------------------------------------------
 
@@ -53,13 +51,15 @@ class Supply:
         return self._sizes[cid]
 
     def _look(self, cid: CID) -> int:
-        store = self._home.store
+        store = self.store
         if store.has(cid):
             return len(store.get(cid)) if cid.codec == DAG_CBOR else store.open_file(cid).size
         for member in self._pool.holders(cid):
             try:
                 with blaming(member.client):
                     return member.client.blocks.open_file(cid).size
+            except OwnStoreFailed:
+                raise
             except CidStoreError as e:
                 self._failed(member, cid, e)
         return 0
@@ -68,16 +68,20 @@ class Supply:
 
     def here(self, cid: CID) -> bool:
         """Whether the home holds an input in full."""
-        return next(held(self._home.store, [cid]))
+        return next(held(self.store, [cid]))
 
-    def bring(self, cid: CID, *, result: bool = False) -> None:
-        """Bring an input, or a result, to the home. Raises `BlockNotFound` where nobody gives it."""
+    def bring(self, cid: CID, *, result: bool = False, progress: Callable[[int], None] | None = None) -> None:
+        """Bring an input, or a result, to the home; `progress` is told the bytes of each block that comes.
+        Raises `BlockNotFound` where nobody gives it, `OwnStoreFailed`.
+        """
         if self.here(cid):
             return
         for member in self._pool.holders(cid):
             try:
                 with blaming(member.client):
-                    size = fetch_dag(self._home.store, member.client.blocks, cid).bytes
+                    size = fetch_dag(self.store, member.client.blocks, cid, progress=progress).bytes
+            except OwnStoreFailed:
+                raise
             except CidStoreError as e:
                 self._failed(member, cid, e)
                 continue
@@ -89,11 +93,15 @@ class Supply:
             return
         raise BlockNotFound(f"{cid} is not here, and no provider gives it", cid=cid)
 
-    def push(self, member: Member, cids: Iterable[CID]) -> None:
-        """Push inputs that the home holds to a member. Raises `BlockNotFound`, `ProviderError`."""
+    def push(
+        self, member: Member, cids: Iterable[CID], progress: Callable[[int], None] | None = None
+    ) -> None:
+        """Push inputs that the home holds to a member; `progress` is told bytes as they go. Raises
+        `BlockNotFound`, `ProviderError`, `OwnStoreFailed`.
+        """
         limit = min(_UPLOAD, member.terms.upload)
         for cid in cids:
-            size = member.client.upload(blocks_of(self._home.store, cid), limit)
+            size = member.client.upload(blocks_of(self.store, cid), limit, progress=progress)
             self._pool.note(cid, member)
             if cid.codec != DAG_CBOR:
                 self.count(member, size)

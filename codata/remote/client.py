@@ -7,7 +7,7 @@ import binascii
 import io
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -42,6 +42,7 @@ _WAIT: Final = 20  # seconds of a long poll
 _LEAST: Final = 0.2  # seconds between two questions about tasks that are not final
 _PAUSES: Final = (0.2, 0.5, 1.3)  # seconds before a request is tried again
 _IN_FLIGHT: Final = 16
+_PIECE: Final = 1 << 20  # bytes of a body, of whose way something is told
 _CAR_HEAD: Final = 256  # bytes of a CAR before its blocks, at most
 
 
@@ -91,9 +92,15 @@ class Client:
 
     # -- what goes there -------------------------------------------------------------------------------------
 
-    def upload(self, blocks: Iterable[Block], limit: int, copy_of: CID | None = None) -> int:
+    def upload(
+        self,
+        blocks: Iterable[Block],
+        limit: int,
+        copy_of: CID | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
         """Send blocks, in requests of at most `limit` bytes each, or of one block; returns the bytes of all
-        blocks.
+        blocks. `progress` is told bytes as they go, and again where they are sent again.
 
         They are kept for a while, or as a copy of the root `copy_of` until `release` is told that.
         """
@@ -102,24 +109,26 @@ class Client:
         for block in blocks:
             section = len(block.data) + len(block.cid.binary) + 10
             if batch and size + section > limit:
-                self._upload(batch, copy_of)
+                self._upload(batch, copy_of, progress)
                 batch, size = [], _CAR_HEAD
             batch.append(block)
             size += section
             total += len(block.data)
         if batch:
-            self._upload(batch, copy_of)
+            self._upload(batch, copy_of, progress)
         return total
 
     def release(self, root: CID) -> bool:
         """Let go of the copy of a root; False where there is none."""
         return object_of(self.url, self._ask("DELETE", f"/blocks/{root}")).get("released") is True
 
-    def _upload(self, blocks: Sequence[Block], copy_of: CID | None) -> None:
+    def _upload(
+        self, blocks: Sequence[Block], copy_of: CID | None, progress: Callable[[int], None] | None
+    ) -> None:
         file = io.BytesIO()
         write_car(file, [blocks[0].cid], blocks)
         path = "/blocks" if copy_of is None else f"/blocks?keep={copy_of}"
-        self._ask("POST", path, file.getvalue(), "application/vnd.ipld.car")
+        self._ask("POST", path, file.getvalue(), "application/vnd.ipld.car", progress)
 
     def submit(self, tasks: Sequence[CID], sources: Sequence[str] = ()) -> dict[CID, State]:
         """Hand over tasks whose records are there; what became of each at once."""
@@ -192,32 +201,57 @@ class Client:
 
     # -- requests --------------------------------------------------------------------------------------------
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> bytes:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: str = "",
+        progress: Callable[[int], None] | None = None,
+    ) -> bytes:
         """The body of an answer with a status of 2xx; a provider that is busy, or out of reach for a moment,
         is asked again. Every request may be sent twice: what it asks for is named by its content.
         """
         for pause in _PAUSES:
             try:
-                return self._once(method, path, body, kind)
+                return self._once(method, path, body, kind, progress)
             except (ProviderBusy, ProviderUnreachable):
                 time.sleep(pause)
-        return self._once(method, path, body, kind)
+        return self._once(method, path, body, kind, progress)
 
-    def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
-        with self._answer(method, path, body, kind) as answer:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        kind: str,
+        progress: Callable[[int], None] | None,
+    ) -> bytes:
+        with self._answer(method, path, body, kind, progress) as answer:
             said = body_of(self.url, answer)
             if answer.is_success:
                 return said
             raise refused(self.url, answer.status_code, said)
 
     @contextmanager
-    def _answer(self, method: str, path: str, body: bytes | None, kind: str) -> Iterator[httpx.Response]:
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        kind: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[httpx.Response]:
         url = self.url + path
         headers = signing.sign(self._me, method, url, body)
         if kind:
             headers["content-type"] = kind
+        content: bytes | Iterator[bytes] | None = body
+        if body is not None and progress is not None:
+            headers["content-length"] = str(len(body))
+            content = _pieces(body, progress)
         try:
-            with self._http.stream(method, url, content=body, headers=headers) as answer:
+            with self._http.stream(method, url, content=content, headers=headers) as answer:
                 yield answer
         except httpx.TimeoutException:
             raise ProviderStalled(f"{self.url} says nothing any more") from None
@@ -236,6 +270,14 @@ def blaming(client: Client) -> Iterator[None]:
         raise ProviderLied(f"{client.url} sends wrong bytes: {e.message}", cid=e.cid) from e
     except StoreError as e:
         raise ProviderUnreachable(f"{client.url}: {e.message}", cid=e.cid) from e
+
+
+def _pieces(body: bytes, progress: Callable[[int], None]) -> Iterator[bytes]:
+    """A body piece by piece; `progress` hears of each that is gone."""
+    for at in range(0, len(body), _PIECE):
+        piece = body[at : at + _PIECE]
+        yield piece
+        progress(len(piece))
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

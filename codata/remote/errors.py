@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cid_store.errors import StoreError
-from codata.errors import FalseClaim, TaskFailed
+from codata.errors import FalseClaim, HomeError, TaskFailed
 
 
 class ProviderError(StoreError):
@@ -50,3 +50,9 @@ class NoPlace(TaskFailed):
     """A task that no provider can run, with each one's reason."""
 
     default_next = "name other providers with --on, or let this home run it (without --no-home)"
+
+
+class OwnStoreFailed(HomeError):
+    """The home's own store failed at what a provider gave or was to be given: that is no provider's fault."""
+
+    default_next = "see whether the disk is full, and run `codata check`; then the same command again"

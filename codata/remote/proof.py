@@ -20,6 +20,7 @@ from codata.records.receipt import Receipt
 from codata.records.run import RunRow
 from codata.remote.client import Client, blaming
 from codata.remote.errors import ProviderLied
+from codata.remote.own import OwnStore
 
 MAX_SMALL: Final = 64 * 1024 * 1024
 """Bytes of all nodes that one task gives: what plans read is far smaller."""
@@ -32,12 +33,13 @@ class Taker:
     """Takes receipts of one provider, known by its DID, into a store."""
 
     def __init__(self, client: Client, did: str, store: Store) -> None:
-        self._client, self._did, self._store = client, did, store
-        self._checker = seals.Checker(store)
+        self._client, self._did, self._store = client, did, OwnStore(store)
+        self._checker = seals.Checker(self._store)
 
     def take(self, row: RunRow) -> Receipt:
         """The receipt of a row that the provider told, with its seal, its environment and its nodes, which
-        are kept. Raises `ProviderLied` where any is not what it claims to be, `ProviderUnreachable`.
+        are kept. Raises `ProviderLied` where any is not what it claims to be, `ProviderUnreachable`, and
+        `OwnStoreFailed` for what is not the provider's fault.
         """
         with blaming(self._client):
             self._keep([row.receipt, row.seal])

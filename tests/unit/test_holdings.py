@@ -190,10 +190,10 @@ def test_what_was_broken_off_goes_on_with_what_has_not_arrived(
     send = Client._upload
     sent: list[int] = []
 
-    def counted(self: Client, blocks: Any, copy_of: CID | None) -> None:
+    def counted(self: Client, blocks: Any, copy_of: CID | None, progress: Any) -> None:
         if len(sent) == 4:
             raise Stopped
-        send(self, blocks, copy_of)
+        send(self, blocks, copy_of, progress)
         sent.append(sum(len(block.data) for block in blocks))
 
     monkeypatch.setattr(Client, "_upload", counted)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cid_store.block import Block
 from cid_store.cid import CID
+from cid_store.errors import CorruptBlock, StoreError
 from cid_store.stores.memory import MemoryStore
 from codata import seals
 from codata.execute.context import StoreContext
@@ -19,10 +22,11 @@ from codata.identity import Identity
 from codata.records.receipt import Cost, Output, Receipt
 from codata.records.run import RunRow
 from codata.remote.client import Client
-from codata.remote.errors import ProviderLied, ProviderUnreachable
+from codata.remote.errors import OwnStoreFailed, ProviderLied, ProviderUnreachable
 from codata.remote.proof import Taker
 from tests.asking import somebody
 from tests.gateway_server import Answer, TestGateway, gateway_server
+from tests.stores import spoil
 
 TASK = CID.make(0x71, b"a task")
 
@@ -110,3 +114,42 @@ def test_wrong_bytes_are_a_lie_and_no_bytes_are_not(giver: Giver) -> None:
     giver.gateway.twist = lambda path, answer: Answer(500)
     with pytest.raises(ProviderUnreachable):
         giver.taker.take(row)
+
+
+class _Failing(MemoryStore):
+    """A home's store of which something fails."""
+
+    def __init__(self, error: Exception, reads: bool) -> None:
+        super().__init__()
+        self.error, self.reads = error, reads
+
+    def _read(self, cid: CID) -> bytes:
+        if self.reads:
+            raise self.error
+        return super()._read(cid)
+
+    def _write(self, blocks: Sequence[Block]) -> None:
+        if not self.reads:
+            raise self.error
+        super()._write(blocks)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize(
+    "error",
+    [StoreError("full"), CorruptBlock("broken"), OSError(28, "full"), sqlite3.OperationalError("lost")],
+)
+def test_what_fails_at_home_is_no_fault_of_a_provider(giver: Giver, error: Exception, reads: bool) -> None:
+    taker = Taker(giver.taker._client, giver.home.identity.did, _Failing(error, reads))
+    with pytest.raises(OwnStoreFailed, match="this home's own store failed"):
+        taker.take(giver.row())
+
+
+def test_a_block_that_is_broken_at_home_is_no_lie(giver: Giver) -> None:
+    row = giver.row()
+    receipt = giver.taker.take(row)
+    for cid in (receipt.out["list"].cid, row.receipt):
+        spoil(giver.mine, cid)
+        with pytest.raises(OwnStoreFailed) as found:
+            giver.taker.take(row)
+        assert found.value.cid == cid
