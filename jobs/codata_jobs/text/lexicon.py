@@ -17,10 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from codata.errors import NotCheckable
-from codata_jobs.kernels import chunks, interning
+from codata_jobs.kernels import chunks, cutting, interning
 from codata_jobs.kernels.compiled import Array
-from codata_jobs.kernels.plain import plain
 from codata_jobs.text import characters
+from codata_jobs.text.affixes import Affixes, affixes
 
 LONGEST: Final = 2048
 """Characters of a unit. What is longer is cut there: spaCy's time is quadratic in what it strips off."""
@@ -32,9 +32,6 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _BATCH: Final = 8192
 """Units in one call of spaCy: enough to spread what a call costs, little enough to be forgotten after."""
 
-_MARKS: Final = {**dict.fromkeys(",;:!?)", 1), ".": 2}
-"""What spaCy's suffix rules take off any letter, or off letters from a to z."""
-
 
 class Lexicon:
     """Units by number, and where the words of each lie in it. Not safe to share between threads."""
@@ -43,9 +40,6 @@ class Lexicon:
         self._tokenizer = tokenizer
         self._flags = characters.table()
         self._crossings = _crossings(tokenizer)
-        self._marks = np.zeros(128, np.uint8)
-        for mark, kind in _MARKS.items():
-            self._marks[ord(mark)] = kind
         self._seed = np.uint64(secrets.randbits(64))
         self.count = 0
         self._arena = np.empty(1 << 20, np.uint8)
@@ -55,7 +49,11 @@ class Lexicon:
         self._cut_starts = np.empty(1 << 17, np.int32)
         self._cut_ends = np.empty(1 << 17, np.int32)
         self._special = 0
-        self._learn_special(sorted(r for r in tokenizer.rules if not any(map(str.isspace, r))))
+        self._affixes: Affixes | None = None
+        special = sorted(r for r in tokenizer.rules if not any(map(str.isspace, r)))
+        self._learn_special(special)
+        self._special = self.count
+        self._affixes = affixes(tokenizer, special)
 
     @property
     def full(self) -> bool:
@@ -124,49 +122,37 @@ class Lexicon:
         sizes = np.array([len(rule.encode()) for rule in rules], np.int64)
         ends = np.cumsum(sizes + 1) - 1
         self._numbers(data, ends - sizes, ends)
-        self._special = self.count
 
     def _cut(self, known: int) -> None:
         """Find the words of the units from `known` on."""
-        heads = np.zeros(self.count - known, np.int64)
-        if self._special:
-            table = self._arena, self._bounds, self._slots, self._seed
-            letters = self._flags, characters.LETTER, self._marks
-            plain(known, self.count, self._special, *table, *letters, heads)
-        sizes = np.diff(self._bounds[known : self.count + 1])
-        asked = np.flatnonzero(heads == 0)
-        counts = np.where(heads == sizes, 1, 2)
+        room = int(self._bounds[self.count] - self._bounds[known])
+        starts, ends = np.empty(room, np.int32), np.empty(room, np.int32)
+        counts = np.zeros(self.count - known, np.int64)
+        total = 0
+        if self._affixes:
+            rules = self._affixes
+            strings = self._arena, self._bounds, self._slots, self._seed
+            cuts = self._cut_bounds, self._cut_starts, self._cut_ends
+            special = self._special, rules.longest, rules.edges, *cuts
+            tables = rules.kinds, rules.measures
+            total = cutting.cut(known, self.count, strings, special, *tables, starts, ends, counts)
+        asked = np.flatnonzero(counts == 0)
         answers = [self._ask(known + asked[i : i + _BATCH]) for i in range(0, len(asked), _BATCH)]
         for i, (found, _, _) in enumerate(answers):
             counts[asked[i * _BATCH : (i + 1) * _BATCH]] = found
-        self._put(known, counts, heads, sizes, asked, answers)
-
-    def _put(
-        self,
-        known: int,
-        counts: Array,
-        heads: Array,
-        sizes: Array,
-        asked: Array,
-        answers: list[tuple[Array, Array, Array]],
-    ) -> None:
         first = int(self._cut_bounds[known])
         bounds = first + np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        if bounds[-1] > len(self._cut_starts):
-            room = max(int(bounds[-1]), 2 * len(self._cut_starts))
-            self._cut_starts = _wider(self._cut_starts, room)
-            self._cut_ends = _wider(self._cut_ends, room)
+        last = int(bounds[-1])
+        if last > len(self._cut_starts):
+            size = max(last, 2 * len(self._cut_starts))
+            self._cut_starts, self._cut_ends = _wider(self._cut_starts, size), _wider(self._cut_ends, size)
         self._cut_bounds[known : self.count + 1] = bounds
-        starts, ends = self._cut_starts, self._cut_ends
-        at = bounds[:-1][heads > 0]
-        starts[at], ends[at] = 0, heads[heads > 0]
-        marked = (heads > 0) & (counts == 2)
-        at = bounds[:-1][marked] + 1
-        starts[at], ends[at] = heads[marked], sizes[marked]
-        if len(asked):
-            from_spacy = np.repeat(bounds[:-1][asked], counts[asked]) + _within(counts[asked])
-            starts[from_spacy] = np.concatenate([s for _, s, _ in answers])
-            ends[from_spacy] = np.concatenate([e for _, _, e in answers])
+        by_spacy = np.zeros(len(counts), np.bool_)
+        by_spacy[asked] = True
+        by_spacy = np.repeat(by_spacy, counts)
+        for into, cut, k in ((self._cut_starts, starts, 1), (self._cut_ends, ends, 2)):
+            into[first:last][~by_spacy] = cut[:total]
+            into[first:last][by_spacy] = np.concatenate([np.empty(0, np.int32), *(a[k] for a in answers)])
 
     def _ask(self, numbers: Array) -> tuple[Array, Array, Array]:
         """spaCy's words of these units: how many each has, where each begins and ends in its unit (bytes)."""
