@@ -28,6 +28,9 @@ from codata_cli.common import JsonOption
 # Newer versions of Typer carry a parser of their own, older ones use Click; its public errors lead to both.
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
+_INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended. Newer versions of Typer return it, older ones raise."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -53,13 +56,25 @@ def version(json: JsonOption = False) -> None:
 
 def main() -> None:
     """Run the command line; no traceback reaches a user."""
+    _fill_streams()
     sys.exit(_run(sys.argv[1:]))
+
+
+def _fill_streams() -> None:
+    """Let streams that the shell closed lead nowhere: the next file to be opened would be taken for them."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+        if fd == 2:
+            sys.stderr = open(fd, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    os.close(fd)
 
 
 def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         result = app(arguments, prog_name="codata", standalone_mode=False)
+        if result == _INTERRUPTED:
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
     except _ParserError as e:
         if type(e).__name__ == "NoArgsIsHelpError":
@@ -69,13 +84,11 @@ def _run(arguments: list[str]) -> int:
         return 2
     except (typer.Abort, KeyboardInterrupt):
         output.note("stopped; what was finished is kept, and the same command goes on from there")
-        return 130
+        return _INTERRUPTED
     except CidStoreError as e:
         output.error(e, as_json=as_json)
         return e.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except output.ReaderGoneError:
         return 0
     except Exception as e:
         if os.environ.get("CODATA_DEBUG"):

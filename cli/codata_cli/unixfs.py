@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
-from codata_cli.output import Output, lines, size, table
+from codata_cli.output import Output, lines, pour, size, table
 
 if TYPE_CHECKING:
     from cid_store.cid import CID
@@ -89,12 +88,9 @@ def cat(ref: PathArgument, home: HomeOption = None, store: StoreOption = None) -
         _pour(opened, opened.resolve(ref))
 
 
-def _pour(opened: Home, root: CID) -> int:
+def _pour(opened: Home, root: CID) -> None:
     reader = opened.store.open_file(root)
-    for chunk in reader.chunks():
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
-    return reader.size
+    pour(reader.chunks())
 
 
 def get(
