@@ -32,10 +32,10 @@ What each step does and takes: made from the code by `make docs`, never edited. 
 with its version. A job lists steps as `- name: {parameters}` (spec/job.md); how steps become tasks, and
 golden values, are in spec/steps.md.
 
-A *filter* keeps or drops rows. With `annotate: COLUMN` it keeps all and writes the reason into a new column;
-`codata run --keep-dropped` writes the rows that are dropped into a second output, with `dropped_by` and
-`reason`. A *map* gives a row for each row. A *global* step sees all rows. Engines are libraries whose
-versions enter the task.
+A *filter* keeps or drops rows. A *map* gives a row for each row. A *global* step sees all rows. Filters, and
+global steps with an output `dropped`, say why a row goes: with `annotate: COLUMN` they keep all rows and
+write the reason into a new column; `codata run --keep-dropped` writes the rows that are dropped into a second
+output, with `dropped_by` and `reason`. Engines are libraries whose versions enter the task.
 """
 
 _LABEL: Final = re.compile(r"^(Rule|Source|Engines?|Memory):", re.MULTILINE)

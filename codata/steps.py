@@ -85,14 +85,14 @@ class FilterParams(Params):
     def _leave_out_what_is_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A filter that gained the parameter later keeps the CIDs of its jobs and tasks.
         value: dict[str, Any] = handler(self)
-        if value["annotate"] is None:
-            del value["annotate"]
+        if value.get("annotate") is None:
+            value.pop("annotate", None)
         return value
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What a filter says of some rows.
+    """What a step that drops rows says of some.
 
     `rows`: all of them, with what the step rewrites or adds. `reasons`: an array of large strings as long as
     that: why a row is dropped, null where it stays.
@@ -105,6 +105,16 @@ class Verdicts:
     def kept(self) -> Any:
         """Which rows stay, as an array of booleans."""
         return self.reasons.is_null()
+
+    def left(self, annotate: str | None) -> pa.Table:
+        """The rows that stay; with `annotate` all, with their reasons in a column of that name."""
+        if annotate is not None:
+            return self.rows.append_column(annotate, self.reasons)
+        return self.rows.filter(self.kept)
+
+    def lost(self, table: pa.Table, name: str) -> pa.Table:
+        """The rows of `table`, as they came, that the step `name` drops, with its name and their reasons."""
+        return with_reasons(table.filter(self.reasons.is_valid()), name, self.reasons.drop_null())
 
 
 class FilterStep(RowStep):
@@ -123,14 +133,7 @@ class FilterStep(RowStep):
 
     def schema(self, params: Any, schema: pa.Schema) -> pa.Schema:
         """The schema of the rows that stay, or of all with their reasons."""
-        import pyarrow as pa
-
-        made = self.columns(params, schema)
-        if params.annotate is None:
-            return made
-        if params.annotate in made.names:
-            raise ParameterError(f"{self.name}: there is a column {params.annotate!r} already")
-        return made.append(pa.field(params.annotate, pa.large_string()))
+        return annotated_schema(self.columns(params, schema), params.annotate, self.name)
 
     def apply(self, params: Any, table: pa.Table, ctx: Context) -> pa.Table:
         """The rows that stay, or all with their reasons."""
@@ -138,15 +141,27 @@ class FilterStep(RowStep):
 
     def kept(self, params: Any, verdicts: Verdicts) -> pa.Table:
         """The rows that stay, or all with their reasons, by verdicts that are there already."""
-        if params.annotate is not None:
-            return verdicts.rows.append_column(params.annotate, verdicts.reasons)
-        return verdicts.rows.filter(verdicts.kept)
+        return verdicts.left(params.annotate)
 
     def dropped(self, params: Any, table: pa.Table, verdicts: Verdicts) -> pa.Table:
         """The rows of `table` that do not stay, as they came, each with this step's name and its reason."""
-        reasons = verdicts.reasons if params.annotate is None else verdicts.reasons.slice(0, 0)
-        lost = reasons.is_valid()
-        return with_reasons(table.slice(0, len(lost)).filter(lost), self.name, reasons.drop_null())
+        if params.annotate is not None:
+            return with_reasons(table.slice(0, 0), self.name, verdicts.reasons.slice(0, 0))
+        return verdicts.lost(table, self.name)
+
+
+def annotated_schema(schema: pa.Schema, annotate: str | None, what: str) -> pa.Schema:
+    """The schema of the rows that a step leaves; raises `ParameterError` where a column's name is taken."""
+    import pyarrow as pa
+
+    if annotate is None:
+        return schema
+    if annotate in schema.names:
+        raise ParameterError(
+            f"{what}: there is a column {annotate!r} already",
+            next_step="write reasons into a column of another name",
+        )
+    return schema.append(pa.field(annotate, pa.large_string()))
 
 
 def dropped_schema(schema: pa.Schema, what: str) -> pa.Schema:

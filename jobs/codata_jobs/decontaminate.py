@@ -10,13 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from codata.errors import ParameterError, TaskFailed
+from codata.errors import TaskFailed
 from codata.ops import Context, Inputs, Outputs, Params, Traced, op
-from codata.plan import tracing
 from codata.plan.stage import FAN_IN, Part, Parts, Planner, Results, Stage, outputs
-from codata.steps import FilterParams, GlobalStep, StepPlan, dropped_schema, step, with_reasons
+from codata.steps import FilterParams, GlobalStep, StepPlan, Verdicts, step
 from codata_jobs.columns import need_text, reasons
-from codata_jobs.dedup.drop import kept_and_dropped
+from codata_jobs.dedup.ending import Asked, ended, led_back, out_and_dropped, plan_ending
 from codata_jobs.dedup.grams import GramParams, grams, overlapping
 from codata_jobs.text.words import WordsKind
 
@@ -90,37 +89,25 @@ def join(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
 @op("decontaminate/judge", version=1, params=JudgeParams)
 def judge(ctx: Context, params: JudgeParams, inputs: Inputs) -> Outputs:
     """A part by what the index knows of its n-grams."""
-    table, bad = _judged(ctx, params, inputs)
-    why = reasons({REASON: bad})
-    if params.annotate is not None:
-        return {"out": ctx.put_table(table.append_column(params.annotate, why))}
-    made = {"out": ctx.put_table(table.filter(pa.array(~bad)))}
-    if params.dropped:
-        lost = with_reasons(table.filter(pa.array(bad)), params.step, why.drop_null())
-        made["dropped"] = ctx.put_table(lost)
-    return made
+    verdicts = _judged(ctx, params, inputs)
+    return ended(ctx, params, verdicts.rows, verdicts)
 
 
 @judge.traced
 def _judge(
     ctx: Context, params: JudgeParams, inputs: Inputs, output: str, rows: Sequence[int]
 ) -> list[Traced]:
-    if params.annotate is not None:
-        return tracing.kept(rows, "data", (params.step, f"{params.annotate} added"))
-    _, bad = _judged(ctx, params, inputs)
-    lost = output == "dropped"
-    did = (params.step, f"dropped: {REASON}" if lost else "kept")
-    return tracing.kept(np.flatnonzero(bad == lost)[list(rows)].tolist(), "data", did)
+    return led_back(params, _judged(ctx, params, inputs), output, rows)
 
 
-def _judged(ctx: Context, params: JudgeParams, inputs: Inputs) -> tuple[pa.Table, NDArray[np.bool_]]:
-    """A part, and which of its rows hold what the index knows."""
+def _judged(ctx: Context, params: JudgeParams, inputs: Inputs) -> Verdicts:
+    """Which rows of a part hold what the index knows."""
     (part,), (against,) = inputs["data"], inputs["index"]
     table, known = ctx.table(part), ctx.table(against)[_HASH].to_numpy()
     found = grams(table[params.column], params.words, params.n)
     bad = np.zeros(table.num_rows, np.bool_)
     bad[found.owners()[_member(found.hashes, known)]] = True
-    return table, bad
+    return Verdicts(table, reasons({REASON: bad}))
 
 
 def _index(hashes: NDArray[np.uint64]) -> pa.Table:
@@ -164,12 +151,7 @@ class Decontaminate(GlobalStep):
         for column in (params.label, params.query):
             if column is not None:
                 need_text(against, column, f"{self.name}, evaluation set")
-        made = dict(kept_and_dropped(data, self.name))
-        if params.annotate is not None:
-            if params.annotate in data.names:
-                raise ParameterError(f"{self.name}: there is a column {params.annotate!r} already")
-            made["out"] = data.append(pa.field(params.annotate, pa.large_string()))
-        return made
+        return out_and_dropped(data, self.name, params.annotate)
 
     def plan(
         self,
@@ -180,32 +162,21 @@ class Decontaminate(GlobalStep):
     ) -> StepPlan:
         """An index of the evaluation set, then a verdict on each part."""
         data, against = inputs["data"], inputs["against"]
-        schema = self.schema(params, {"data": data.schema, "against": against.schema})["out"]
-        keeping = "dropped" in wanted and params.annotate is None
+        asked = Asked(self.name, params.annotate, wanted)
         judging = JudgeParams(
             column=params.column,
             words=params.words,
             n=params.n,
             step=self.name,
-            annotate=params.annotate,
-            dropped=keeping,
+            annotate=asked.annotate,
+            dropped=asked.dropped,
         )
-        parts = data.parts
-        lost: tuple[Part, ...] = ()
-        if parts:
+        tasks = {}
+        if data.parts:
             known = yield from _indexed(params, planner, against)
-            tasks = tuple(
-                planner.task("decontaminate/judge", 1, judging, data=[p.cid], index=[known.cid])
-                for p in parts
-            )
-            results = yield Stage(self.name, tasks)
-            parts = tuple(Part.of(o) for o in outputs(results) if o.rows)
-            if keeping:
-                lost = tuple(Part.of(o) for o in outputs(results, "dropped") if o.rows)
-        made = {"out": Parts(schema, parts)}
-        if "dropped" in wanted:
-            made["dropped"] = Parts(dropped_schema(data.schema, self.name), lost)
-        return made
+            for i, part in enumerate(data.parts):
+                tasks[i] = planner.task("decontaminate/judge", 1, judging, data=[part.cid], index=[known.cid])
+        return (yield from plan_ending(asked, self.name, data, tasks))
 
 
 def _indexed(

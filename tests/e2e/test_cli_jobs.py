@@ -63,3 +63,44 @@ def test_a_job_that_drops_nothing_is_told_so(codata: Commands, tmp_path: Path) -
     (tmp_path / "plain.yaml").write_text("codata: job/1\nsteps:\n  - text.normalize: {column: text}\n")
     done = codata("run", tmp_path / "plain.yaml", "rows", "--keep-dropped")
     assert (done.code, done.error) == (2, "UsageError")
+
+
+ANNOTATED = """codata: job/1
+steps:
+  - dedup.exact: {on: [kind], annotate: why}
+"""
+WITHOUT_REASON = """  - filter: {where: "why IS NULL"}
+  - select: {columns: {id: id, kind: kind}}
+"""
+
+
+def test_rows_without_a_reason_are_those_that_stay(tmp_path: Path) -> None:
+    rows = [json.dumps({"id": i, "kind": i % 7}) + "\n" for i in range(40)]
+    (tmp_path / "kinds.jsonl").write_text("".join(rows))
+    jobs = {
+        "plain": ANNOTATED.replace(", annotate: why", ""),
+        "annotated": ANNOTATED,
+        "chosen": ANNOTATED + WITHOUT_REASON,
+    }
+    found: dict[str, set[str]] = {name: set() for name in jobs}
+    for workers in (1, 2):
+        codata = Commands(tmp_path / f"home-{workers}")
+        assert codata("add", tmp_path / "kinds.jsonl", "--name", "kinds").code == 0
+        for name, text in jobs.items():
+            (tmp_path / "job.yaml").write_text(text)
+            done = codata("run", tmp_path / "job.yaml", "kinds", "--name", name, "--workers", workers)
+            assert done.code == 0, done.err
+            found[name].add(done.value["output"])
+            assert codata("verify", done.value["run"], "--full").code == 0
+    assert found["plain"] == found["chosen"]
+    assert [len(outputs) for outputs in found.values()] == [1, 1, 1], "the same for any workers"
+    assert codata("export", "annotated", tmp_path / "all.jsonl").value["rows"] == 40
+    reasons = [json.loads(line)["why"] for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert reasons == [None] * 7 + ["duplicate"] * 33
+
+
+def test_a_step_that_annotates_has_no_dropped_rows_to_keep(codata: Commands, tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(ANNOTATED.replace("kind", "text"))
+    done = codata("run", tmp_path / "job.yaml", "rows", "--keep-dropped", "--name", "all")
+    assert done.code == 0, done.err
+    assert codata("export", "all.dropped", tmp_path / "dropped.jsonl").value["rows"] == 0

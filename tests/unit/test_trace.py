@@ -70,9 +70,17 @@ WORDS = {"column": "s", "words": "whitespace", "n": 1}
 NEAR = (
     {"text.gopher_quality": {"column": "s", "words": "whitespace", "annotate": "gopher"}},
     {"dedup.minhash": WORDS},
+    {"dedup.minhash": {**WORDS, "annotate": "minhash"}},
     {"dedup.ngrams": WORDS},
     {"decontaminate": {**WORDS, "against": "other", "label": "s"}},
-    *([{"dedup.sentences": {"column": "s", "n": 1, "min_words": 0}}] if find_spec("spacy") else []),
+    *(
+        [
+            {"dedup.sentences": {"column": "s", "n": 1, "min_words": 0}},
+            {"dedup.sentences": {"column": "s", "n": 1, "min_words": 2, "annotate": "sentences"}},
+        ]
+        if find_spec("spacy")
+        else []
+    ),
 )
 """Words and near-duplicates, where the extra `text` is here."""
 
@@ -84,6 +92,7 @@ ONE = st.sampled_from(
         {"select": {"columns": {"s": "s", "n": "n", "i": "i"}}},
         {"sample": {"fraction": "0.7", "seed": 2}},
         {"dedup.exact": {"on": ["s", "n"]}},
+        {"dedup.exact": {"on": ["s"], "annotate": "exact"}},
         {"sort": {"by": ["n", "s"]}},
         {"shuffle": {"seed": 3}},
         {"limit": {"rows": 9}},

@@ -1,7 +1,5 @@
-"""What every dedup step ends with: parts without the rows that an answer lists, and those rows with a reason.
-
-A part from which nothing is dropped goes on as it is.
-"""
+"""Rows that an answer lists go: the end of every step that asks partitions which rows to drop, for one
+reason."""
 
 from __future__ import annotations
 
@@ -10,19 +8,19 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from codata.ops import Context, Inputs, Outputs, Params, Traced, op
+from codata.ops import Context, Inputs, Outputs, Traced, op
 from codata.plan import exchange as ex
-from codata.plan import tracing
-from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
-from codata.steps import DROPPED_BY, REASON, dropped_schema, with_reasons
+from codata.plan.stage import Part, Parts, Planner, Results, Stage
+from codata.steps import FilterParams, Verdicts
+from codata_jobs.columns import reasons
+from codata_jobs.dedup.ending import Asked, ended, led_back, plan_ending
 
 STAYS: Final = "stays"
 """A column of answers that may be there: rows that are answered, and not dropped."""
 
 
-class DropParams(Params):
+class DropParams(FilterParams):
     """`dropped`: keep the dropped rows too, with the name of `step` and `reason`."""
 
     step: str
@@ -32,59 +30,38 @@ class DropParams(Params):
 
 @op("dedup/drop", version=1, params=DropParams)
 def drop(ctx: Context, params: DropParams, inputs: Inputs) -> Outputs:
-    """A part without the rows that an answer lists by number; those rows as `dropped`, where asked for."""
-    table, kept = _judged(ctx, inputs)
-    made = {"out": ctx.put_table(table.filter(pa.array(kept)))}
-    if params.dropped:
-        lost = table.filter(pa.array(~kept))
-        reasons = pa.repeat(pa.scalar(params.reason, pa.large_string()), lost.num_rows)
-        made["dropped"] = ctx.put_table(with_reasons(lost, params.step, reasons))
-    return made
-
-
-def _judged(ctx: Context, inputs: Inputs) -> tuple[pa.Table, NDArray[np.bool_]]:
-    """A part, and which of its rows stay."""
-    (part,), (answer,) = inputs["data"], inputs["rows"]
-    table, found = ctx.table(part), ctx.table(answer)
-    if STAYS in found.column_names:
-        found = found.filter(pa.array(~found[STAYS].to_numpy()))
-    kept = np.ones(table.num_rows, dtype=np.bool_)
-    kept[found[ex.ROW].to_numpy()] = False
-    return table, kept
+    """A part without the rows that an answer lists by number, or with the reason beside them; those rows as
+    `dropped`, where asked for."""
+    verdicts = _judged(ctx, params, inputs)
+    return ended(ctx, params, verdicts.rows, verdicts)
 
 
 @drop.traced
 def _drop(ctx: Context, params: DropParams, inputs: Inputs, output: str, rows: Sequence[int]) -> list[Traced]:
-    _, stays = _judged(ctx, inputs)
-    lost = output == "dropped"
-    did = (params.step, f"dropped: {params.reason}" if lost else "kept")
-    return tracing.kept(np.flatnonzero(stays != lost)[list(rows)].tolist(), "data", did)
+    return led_back(params, _judged(ctx, params, inputs), output, rows)
 
 
-def kept_and_dropped(schema: pa.Schema, name: str) -> dict[str, pa.Schema]:
-    """The schemas of `out` and `dropped`; the second is no output where its columns' names are taken."""
-    if {DROPPED_BY, REASON} & set(schema.names):
-        return {"out": schema}
-    return {"out": schema, "dropped": dropped_schema(schema, name)}
+def _judged(ctx: Context, params: DropParams, inputs: Inputs) -> Verdicts:
+    """What the answer to a part says of its rows; without one all stay."""
+    (part,) = inputs["data"]
+    table = ctx.table(part)
+    lost = np.zeros(table.num_rows, dtype=np.bool_)
+    for answer in inputs.get("rows", ()):
+        found = ctx.table(answer)
+        if STAYS in found.column_names:
+            found = found.filter(pa.array(~found[STAYS].to_numpy()))
+        lost[found[ex.ROW].to_numpy()] = True
+    return Verdicts(table, reasons({params.reason: lost}))
 
 
 def plan_drop(
-    planner: Planner, name: str, reason: str, data: Parts, answers: Sequence[Part], wanted: frozenset[str]
+    planner: Planner, asked: Asked, reason: str, data: Parts, answers: Sequence[Part]
 ) -> Generator[Stage, Results, Mapping[str, Parts]]:
-    """`out`, and `dropped` where it is wanted: one answer for each part of `data`."""
-    params = DropParams(step=name, reason=reason, dropped="dropped" in wanted)
-    parts, lost = list(data.parts), []
-    changed = [i for i, found in enumerate(answers) if found.rows]
-    tasks = tuple(
-        planner.task("dedup/drop", 1, params, data=[parts[i].cid], rows=[answers[i].cid]) for i in changed
-    )
-    if tasks:
-        results = yield Stage(f"{name}: drop", tasks)
-        for i, output in zip(changed, outputs(results), strict=True):
-            parts[i] = Part.of(output)
-        if params.dropped:
-            lost = [Part.of(output) for output in outputs(results, "dropped") if output.rows]
-    made = {"out": Parts(data.schema, tuple(p for p in parts if p.rows), data.sealed and not changed)}
-    if params.dropped:
-        made["dropped"] = Parts(dropped_schema(data.schema, name), tuple(lost))
-    return made
+    """`out`, and `dropped` where it is wanted: one answer for each part of `data`, or none at all."""
+    params = DropParams(step=asked.step, reason=reason, dropped=asked.dropped, annotate=asked.annotate)
+    tasks = {}
+    for i, part in enumerate(data.parts):
+        listed = [answer.cid for answer in answers[i : i + 1] if answer.rows]
+        if asked.judges(part, bool(listed)):
+            tasks[i] = planner.task("dedup/drop", 1, params, data=[part.cid], rows=listed)
+    return (yield from plan_ending(asked, f"{asked.step}: drop", data, tasks))

@@ -18,8 +18,9 @@ from pydantic import Field
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Parts, Planner, Stage, outputs
-from codata.steps import GlobalStep, StepPlan, need, step
-from codata_jobs.dedup.drop import kept_and_dropped, plan_drop
+from codata.steps import FilterParams, GlobalStep, StepPlan, need, step
+from codata_jobs.dedup.drop import plan_drop
+from codata_jobs.dedup.ending import Asked, out_and_dropped
 from codata_jobs.keys import KEY_PREFIX, digests, encode_rows, hashes
 
 REASON: Final = "duplicate"
@@ -28,7 +29,7 @@ _ROW_BYTES = 32
 """Of one key on its way: digest, row number, partition, origin."""
 
 
-class DedupParams(Params):
+class DedupParams(FilterParams):
     """What makes two rows duplicates."""
 
     on: list[str] | None = Field(
@@ -98,18 +99,18 @@ class ExactDedup(GlobalStep):
     def schema(self, params: DedupParams, schemas: Mapping[str, pa.Schema]) -> Mapping[str, pa.Schema]:
         """The input's schema, and that of dropped rows."""
         need(schemas["data"], params.on or [], self.name)
-        return kept_and_dropped(schemas["data"], self.name)
+        return out_and_dropped(schemas["data"], self.name, params.annotate)
 
     def plan(
         self, params: DedupParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
     ) -> StepPlan:
         """Keys of each part, duplicates of each partition, answers to each part, parts without them."""
-        data = inputs["data"]
+        data, asked = inputs["data"], Asked(self.name, params.annotate, wanted)
         if not data.parts:
-            return (yield from plan_drop(planner, self.name, REASON, data, (), wanted))
+            return (yield from plan_drop(planner, asked, REASON, data, ()))
         layout = ex.Layout.of(ex.partitions(data.rows * _ROW_BYTES), len(data.parts))
-        asked = KeysParams(on=params.on, partitions=layout.partitions, split=layout.split())
-        tasks = tuple(planner.task("dedup.exact/keys", 1, asked, data=[p.cid]) for p in data.parts)
+        keyed = KeysParams(on=params.on, partitions=layout.partitions, split=layout.split())
+        tasks = tuple(planner.task("dedup.exact/keys", 1, keyed, data=[p.cid]) for p in data.parts)
         results = yield Stage(f"{self.name}: keys", tasks)
         files = [o.cid for o in outputs(results)]
         slices = yield from ex.exchange(planner, self.name, files, layout)
@@ -123,4 +124,4 @@ class ExactDedup(GlobalStep):
         results = yield Stage(f"{self.name}: duplicates", tasks)
         files = [o.cid for o in outputs(results)]
         drops = yield from ex.answers(planner, self.name, files, len(data.parts))
-        return (yield from plan_drop(planner, self.name, REASON, data, drops, wanted))
+        return (yield from plan_drop(planner, asked, REASON, data, drops))

@@ -8,14 +8,14 @@ from typing import Final
 import pyarrow as pa
 from pydantic import Field
 
-from codata.ops import Params
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
-from codata.steps import GlobalStep, StepPlan, step
+from codata.steps import FilterParams, GlobalStep, StepPlan, step
 from codata_jobs.columns import need_text
 from codata_jobs.dedup.cluster_operations import NoParams, NumbersParams, PairParams
 from codata_jobs.dedup.clusters import cluster
-from codata_jobs.dedup.drop import kept_and_dropped, plan_drop
+from codata_jobs.dedup.drop import plan_drop
+from codata_jobs.dedup.ending import Asked, out_and_dropped
 from codata_jobs.dedup.jaccard import verified
 from codata_jobs.dedup.signatures import ROW_BYTES, BandParams, SignatureParams
 from codata_jobs.drawing import Share
@@ -26,7 +26,7 @@ REASON: Final = "minhash duplicate"
 _CLUSTERS: Final = pa.schema([("row", pa.int64()), ("cluster", pa.int64())])
 
 
-class MinHashParams(Params):
+class MinHashParams(FilterParams):
     """What is compared, and how alike two texts must be."""
 
     column: str = Field(description="The column of text that is compared.")
@@ -71,23 +71,23 @@ class MinHash(GlobalStep):
     def schema(self, params: MinHashParams, schemas: Mapping[str, pa.Schema]) -> Mapping[str, pa.Schema]:
         """The input's schema; of `clusters`, two row numbers."""
         need_text(schemas["data"], params.column, self.name)
-        return {**kept_and_dropped(schemas["data"], self.name), "clusters": _CLUSTERS}
+        return {**out_and_dropped(schemas["data"], self.name, params.annotate), "clusters": _CLUSTERS}
 
     def plan(
         self, params: MinHashParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
     ) -> StepPlan:
         """Signatures of each part, edges of each partition, clusters, parts without later rows."""
-        data = inputs["data"]
-        signed = SignatureParams(**params.model_dump(exclude={"verify"}))
+        data, asked = inputs["data"], Asked(self.name, params.annotate, wanted)
+        signed = SignatureParams(**params.model_dump(exclude={"verify", "annotate"}))
         edges = yield from _edges(planner, self.name, params, signed, data)
         if params.verify is not None and any(p.rows for p in edges):
             edges = yield from verified(planner, self.name, signed, params.verify, data, edges)
         if not any(p.rows for p in edges):
-            made = yield from plan_drop(planner, self.name, REASON, data, (), wanted)
+            made = yield from plan_drop(planner, asked, REASON, data, ())
             return {**made, "clusters": Parts(_CLUSTERS, ())}
         members = "clusters" in wanted
         answers = yield from cluster(planner, self.name, edges, len(data.parts), members)
-        made = dict((yield from plan_drop(planner, self.name, REASON, data, answers, wanted)))
+        made = dict((yield from plan_drop(planner, asked, REASON, data, answers)))
         if members:
             made["clusters"] = yield from _listed(planner, self.name, data, answers)
         return made

@@ -18,10 +18,11 @@ from codata.errors import TaskFailed
 from codata.ops import Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
-from codata.steps import GlobalStep, StepPlan, step
+from codata.steps import FilterParams, GlobalStep, StepPlan, step
 from codata_jobs.columns import need_text
-from codata_jobs.dedup.drop import kept_and_dropped, plan_drop
+from codata_jobs.dedup.drop import plan_drop
 from codata_jobs.dedup.edges import part_of, place_of, row_numbers
+from codata_jobs.dedup.ending import Asked, out_and_dropped
 from codata_jobs.dedup.grams import GramParams, grams
 from codata_jobs.drawing import Share
 from codata_jobs.text.words import WordsKind
@@ -35,7 +36,7 @@ _HASH_BYTES: Final = 20
 """Of one n-gram on its way: hash, row, origin, partition."""
 
 
-class NgramParams(Params):
+class NgramParams(FilterParams):
     """What an n-gram is, and how many of a text's must be known."""
 
     column: str = Field(description="The column of text that is compared.")
@@ -137,7 +138,7 @@ class NgramDedup(GlobalStep):
     def schema(self, params: NgramParams, schemas: Mapping[str, pa.Schema]) -> Mapping[str, pa.Schema]:
         """The input's schema, and that of dropped rows."""
         need_text(schemas["data"], params.column, self.name)
-        return kept_and_dropped(schemas["data"], self.name)
+        return out_and_dropped(schemas["data"], self.name, params.annotate)
 
     def plan(
         self, params: NgramParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
@@ -162,7 +163,8 @@ class NgramDedup(GlobalStep):
         )
         judged = outputs((yield Stage(f"{self.name}: judge", tasks))) if tasks else iter(())
         answers = [Part.of(next(judged)) if k.rows else k for k in known]
-        return (yield from plan_drop(planner, self.name, REASON, data, answers, wanted))
+        ending = Asked(self.name, params.annotate, wanted)
+        return (yield from plan_drop(planner, ending, REASON, data, answers))
 
 
 def _known(planner: Planner, name: str, found: list[Part]) -> Generator[Stage, Results, tuple[Part, ...]]:

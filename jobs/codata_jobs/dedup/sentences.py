@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Origin, Outputs, Params, Traced, op
+from codata.ops import Context, Inputs, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
-from codata.steps import GlobalStep, StepPlan, dropped_schema, step, with_reasons
+from codata.steps import FilterParams, GlobalStep, StepPlan, Verdicts, step
 from codata_jobs.columns import need_text, reasons, replaced
-from codata_jobs.dedup.drop import kept_and_dropped
+from codata_jobs.dedup.ending import Asked, ended, led_back, out_and_dropped, plan_ending
 from codata_jobs.dedup.spans import sentences, spans, without
 from codata_jobs.text import words as text_words
 from codata_jobs.text.sentences import count_sentences
@@ -31,7 +31,7 @@ _SPAN_BYTES: Final = 24
 """Of one span on its way: hash, row, sentence, origin, partition."""
 
 
-class SentenceParams(Params):
+class SentenceParams(FilterParams):
     """What repeats, and what must be left."""
 
     column: str = Field(description="The column of text.")
@@ -68,7 +68,7 @@ class LaterParams(ex.Where):
     split: ex.Split
 
 
-class RewriteParams(SpanParams):
+class RewriteParams(SpanParams, FilterParams):
     """What a span is, and what must be left; `dropped`: keep dropped rows too, with the name of `step`."""
 
     min_words: int
@@ -113,47 +113,40 @@ def later(ctx: Context, params: LaterParams, inputs: Inputs) -> Outputs:
 
 @op("dedup.sentences/rewrite", version=1, params=RewriteParams)
 def rewrite(ctx: Context, params: RewriteParams, inputs: Inputs) -> Outputs:
-    """A part without the spans that an answer lists, nor rows of which too little is left."""
-    table, changed, lost = _rewritten(ctx, params, inputs)
-    values = pc.coalesce(changed, table[params.column])
-    kept = replaced(table, params.column, values).filter(lost.is_null())
-    out = {"out": ctx.put_table(kept)}
-    if params.dropped:
-        rest = with_reasons(table.filter(lost.is_valid()), params.step, lost.drop_null())
-        out["dropped"] = ctx.put_table(rest)
-    return out
+    """A part without the spans that an answer lists, nor rows of which too little is left, or with the reason
+    beside them."""
+    return ended(ctx, params, *_rewritten(ctx, params, inputs))
 
 
 @rewrite.traced
 def _rewrite(
     ctx: Context, params: RewriteParams, inputs: Inputs, output: str, rows: Sequence[int]
 ) -> list[Traced]:
-    _, changed, lost = _rewritten(ctx, params, inputs)
-    wanted = lost.is_valid() if output == "dropped" else lost.is_null()
-    numbers = np.flatnonzero(wanted)[list(rows)].tolist()
+    table, verdicts = _rewritten(ctx, params, inputs)
+    before, after = table[params.column], verdicts.rows[params.column]
 
     def did(row: int) -> str:
-        if lost[row].is_valid:
-            return f"dropped: {lost[row].as_py()}"
-        return f"{params.column} changed" if changed[row].is_valid else "kept"
+        return "kept" if before[row] == after[row] else f"{params.column} changed"
 
-    return [Traced((Origin("data", 0, row),), ((params.step, did(row)),)) for row in numbers]
+    return led_back(params, verdicts, output, rows, did)
 
 
-def _rewritten(ctx: Context, params: RewriteParams, inputs: Inputs) -> tuple[pa.Table, Any, Any]:
-    """A part; what is left of each text that lost a sentence, and why too little is, null for all others."""
-    (part,), (answer,) = inputs["data"], inputs["spans"]
-    table, found = ctx.table(part), ctx.table(answer)
+def _rewritten(ctx: Context, params: RewriteParams, inputs: Inputs) -> tuple[pa.Table, Verdicts]:
+    """A part, and what becomes of it; without an answer all stays as it is."""
+    (part,), answers = inputs["data"], inputs.get("spans", ())
+    table = ctx.table(part)
+    if not answers:
+        return table, Verdicts(table, pa.nulls(table.num_rows, pa.large_string()))
+    found = ctx.table(answers[0])
     rows, starts = np.unique(found[ex.ROW].to_numpy(), return_index=True)
     dropped = np.split(found[_SENTENCE].to_numpy().astype(np.int64), starts[1:])
     chosen: Any = pa.array(rows)
     texts = table[params.column].take(chosen).combine_chunks()
     made = pa.array(without(texts, sentences(texts), dropped, params.n), pa.large_string())
-    return (
-        table,
-        _scattered(made, rows, table.num_rows),
-        _scattered(_verdicts(params, made), rows, table.num_rows),
-    )
+    why = _verdicts(params, made)
+    changed = pc.if_else(why.is_null(), made, pa.scalar(None, pa.large_string()))
+    values = pc.coalesce(_scattered(changed, rows, table.num_rows), table[params.column])
+    return table, Verdicts(replaced(table, params.column, values), _scattered(why, rows, table.num_rows))
 
 
 def _verdicts(params: RewriteParams, texts: Any) -> Any:
@@ -186,7 +179,8 @@ class SentenceDedup(GlobalStep):
     others are taken out of their texts; spans without any word are left alone. What is left of a text loses
     white space before it. A text that lost a sentence is dropped if nothing is left ("nothing left"), or
     fewer than `min_words` words ("few words left") or `min_sentences` sentences ("few sentences left"); a
-    dropped row keeps its text as it came. Empty texts and nulls stay.
+    dropped row keeps its text as it came, and so does one that is annotated with a reason. Empty texts and
+    nulls stay.
     Source: datatrove 0.10, `pipeline/dedup/sentence_dedup.py`, on one file; its readers skip empty texts.
     The idea is from C4 (Raffel and others 2020).
     Engines: unicode, spacy.
@@ -201,37 +195,30 @@ class SentenceDedup(GlobalStep):
     def schema(self, params: SentenceParams, schemas: Mapping[str, pa.Schema]) -> Mapping[str, pa.Schema]:
         """The input's schema, and that of dropped rows."""
         need_text(schemas["data"], params.column, self.name)
-        return kept_and_dropped(schemas["data"], self.name)
+        return out_and_dropped(schemas["data"], self.name, params.annotate)
 
     def plan(
         self, params: SentenceParams, inputs: Mapping[str, Parts], planner: Planner, wanted: frozenset[str]
     ) -> StepPlan:
         """Hashes of each part, repeats of each partition, texts without them."""
-        data = inputs["data"]
-        asked = SpanParams(column=params.column, n=params.n)
-        tasks = tuple(planner.task("dedup.sentences/spans", 1, asked, data=[p.cid]) for p in data.parts)
-        results = (yield Stage(f"{self.name}: spans", tasks)) if tasks else ()
+        data, asked = inputs["data"], Asked(self.name, params.annotate, wanted)
+        span = SpanParams(column=params.column, n=params.n)
+        made = tuple(planner.task("dedup.sentences/spans", 1, span, data=[p.cid]) for p in data.parts)
+        results = (yield Stage(f"{self.name}: spans", made)) if made else ()
         repeats = yield from _repeats(planner, self.name, [Part.of(o) for o in outputs(results)])
-        changed = [i for i, found in enumerate(repeats) if found.rows]
-        parts = list(data.parts)
-        lost: list[Part] = []
-        rewriting = RewriteParams(**params.model_dump(), step=self.name, dropped="dropped" in wanted)
-        if changed:
-            tasks = tuple(
-                planner.task(
-                    "dedup.sentences/rewrite", 1, rewriting, data=[parts[i].cid], spans=[repeats[i].cid]
-                )
-                for i in changed
+        rewriting = RewriteParams(**params.model_dump(), step=self.name, dropped=asked.dropped)
+        tasks = {
+            i: planner.task(
+                "dedup.sentences/rewrite",
+                1,
+                rewriting,
+                data=[part.cid],
+                spans=[found.cid] if found.rows else [],
             )
-            results = yield Stage(f"{self.name}: rewrite", tasks)
-            for i, output in zip(changed, outputs(results), strict=True):
-                parts[i] = Part.of(output)
-            if rewriting.dropped:
-                lost = [Part.of(o) for o in outputs(results, "dropped") if o.rows]
-        made = {"out": Parts(data.schema, tuple(p for p in parts if p.rows), data.sealed and not changed)}
-        if rewriting.dropped:
-            made["dropped"] = Parts(dropped_schema(data.schema, self.name), tuple(lost))
-        return made
+            for i, (part, found) in enumerate(zip(data.parts, repeats, strict=True))
+            if asked.judges(part, found.rows > 0)
+        }
+        return (yield from plan_ending(asked, f"{self.name}: rewrite", data, tasks))
 
 
 def _repeats(planner: Planner, name: str, found: list[Part]) -> Generator[Stage, Results, tuple[Part, ...]]:
