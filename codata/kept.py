@@ -7,7 +7,7 @@ stays for the others.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cid_store.cid import CID
@@ -20,16 +20,16 @@ CREATE TABLE IF NOT EXISTS kept (
     PRIMARY KEY (owner, cid)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS kept_until ON kept (until);
+CREATE TABLE IF NOT EXISTS copies (
+    did TEXT NOT NULL, root TEXT NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (did, root)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS let_go (owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-_COPIES: Final = "copies "
+ROW: Final = 256
+"""Bytes that a block of a copy counts for beside its own: its places in the indices."""
+
 _NEVER: Final = 9e18  # seconds since 1970: after everything
-
-
-def copier(did: str) -> str:
-    """The owner of the copies that a DID has pushed."""
-    return f"{_COPIES}{did}"
 
 
 class Kept:
@@ -59,14 +59,6 @@ class Kept:
                 [(owner, cid, kind, size, end) for cid, size in items],
             )
 
-    def grow(self, owner: str, cid: CID, size: int) -> None:
-        """Keep `cid` and all below it without end, of which so many bytes more are here now."""
-        self._db.execute(
-            "INSERT INTO kept VALUES (?, ?, 'recursive', ?, ?) ON CONFLICT DO UPDATE SET"
-            " kind = excluded.kind, bytes = bytes + excluded.bytes, until = excluded.until",
-            (owner, cid, size, _NEVER),
-        )
-
     def extend(self, owner: str, cids: Iterable[CID], until: float) -> None:
         """Keep what is kept for `owner` at least until then."""
         with transaction(self._db) as db:
@@ -87,14 +79,6 @@ class Kept:
         """What is kept for `owner`, sorted."""
         return [CID(cid) for (cid,) in self._db.execute("SELECT cid FROM kept WHERE owner = ?", (owner,))]
 
-    def copies(self) -> list[tuple[str, CID, int]]:
-        """The copies that DIDs have pushed: whose, the root, and the bytes that came with it."""
-        rows = self._db.execute(
-            "SELECT substr(owner, ?), cid, bytes FROM kept WHERE substr(owner, 1, ?) = ? ORDER BY owner, cid",
-            (len(_COPIES) + 1, len(_COPIES), _COPIES),
-        )
-        return [(did, CID(cid), size) for did, cid, size in rows]
-
     def sweep(self, now: float) -> int:
         """Forget what has expired; how much that was. `codata gc` frees it."""
         return self._db.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount
@@ -106,6 +90,57 @@ class Kept:
             "SELECT coalesce(sum(bytes), 0) FROM kept WHERE owner = ? AND until >= ?", (owner, least)
         )
         return int(row.fetchone()[0])
+
+    # -- copies ----------------------------------------------------------------------------------------------
+
+    def growth(self, did: str, root: CID, blocks: Mapping[CID, int]) -> int:
+        """The bytes by which a copy of `root` for `did` grows by blocks of so many bytes each: none for those
+        that it has. A block counts for `ROW` bytes more than it has."""
+        return _counted(self._new(_copy(did, root), blocks))
+
+    def copy(self, did: str, root: CID, blocks: Mapping[CID, int], most: int) -> bool:
+        """Keep blocks as a copy of `root` for `did`, without end. False, and nothing more is kept, where all
+        that `did` has would be more than `most` bytes."""
+        new = self._new(_copy(did, root), blocks)
+        if self.copied(did) + _counted(new) > most:
+            return False
+        with transaction(self._db) as db:
+            self.keep(_copy(did, root), new)
+            db.execute(
+                "INSERT INTO copies VALUES (?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes",
+                (did, root, _counted(new)),
+            )
+        return True
+
+    def drop_copy(self, did: str, root: CID) -> bool:
+        """Let go of a copy, whose bytes linger; False where there was none."""
+        with transaction(self._db) as db:
+            self.release(_copy(did, root))
+            gone = db.execute(
+                "DELETE FROM copies WHERE did = ? AND root = ? RETURNING bytes", (did, root)
+            ).fetchall()
+            for (size,) in gone:
+                self.linger(_copier(did), size)
+        return bool(gone)
+
+    def copied(self, did: str) -> int:
+        """The bytes of all copies of `did`, those among them that were let go and linger."""
+        row = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM copies WHERE did = ?", (did,)).fetchone()
+        return int(row[0]) + self.lingers(_copier(did))
+
+    def copies(self) -> list[tuple[str, CID, int]]:
+        """The copies that DIDs have pushed: whose, the root, and the bytes that they count for."""
+        rows = self._db.execute("SELECT did, root, bytes FROM copies ORDER BY did, root")
+        return [(did, CID(root), size) for did, root, size in rows]
+
+    def _new(self, owner: str, blocks: Mapping[CID, int]) -> list[tuple[CID, int]]:
+        query = "SELECT 1 FROM kept WHERE owner = ? AND cid = ?"
+        return [
+            (cid, size)
+            for cid, size in blocks.items()
+            if self._db.execute(query, (owner, cid)).fetchone() is None
+        ]
 
     # -- what was let go and lies here still -----------------------------------------------------------------
 
@@ -140,3 +175,15 @@ class Kept:
         """Everything kept, each CID once: `recursive` where anybody keeps it so."""
         for cid, kind in self._db.execute("SELECT cid, max(kind) FROM kept GROUP BY cid ORDER BY cid"):
             yield CID(cid), kind
+
+
+def _counted(blocks: Sequence[tuple[CID, int]]) -> int:
+    return sum(size + ROW for _, size in blocks)
+
+
+def _copier(did: str) -> str:
+    return f"copies {did}"
+
+
+def _copy(did: str, root: CID) -> str:
+    return f"copy {did} {root}"

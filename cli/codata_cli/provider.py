@@ -98,15 +98,16 @@ def copies(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The copies that others have pushed here: whose, of what, and how many bytes came with them."""
+    """The copies that others have pushed here: whose, of what, and how many bytes they count for."""
     from cid_store.errors import UsageError
-    from codata.kept import copier
 
     with session(home, json, store) as (opened, out):
         if remove:
             if did is None:
                 raise UsageError("--remove needs a DID", next_step="`codata provider copies` lists them")
-            gone = opened.kept.release(copier(did))
+            gone = sum(
+                opened.kept.drop_copy(did, root) for owner, root, _ in opened.kept.copies() if owner == did
+            )
             out.result(
                 {"did": did, "removed": gone}, f"{gone} copies of {did} are let go; `codata gc` frees them"
             )

@@ -11,7 +11,7 @@ from cid_store.cid import CID, DAG_CBOR, RAW
 from cid_store.codecs import dag_cbor
 from codata.collect import collect
 from codata.home import Home
-from codata.kept import copier
+from codata.kept import ROW
 
 A, B = CID.make(RAW, b"a"), CID.make(RAW, b"b")
 
@@ -52,13 +52,22 @@ def test_what_has_expired_is_forgotten_and_what_lasts_is_counted_apart(home: Hom
     assert list(home.kept.roots()) == [(B, "direct")]
 
 
-def test_copies_are_listed_by_did(home: Home) -> None:
-    home.kept.grow(copier("did:key:two"), A, 3)
-    home.kept.grow(copier("did:key:one"), B, 4)
-    home.kept.grow(copier("did:key:one"), B, 5)
-    home.kept.keep("pins/one/1", [(A, 1)])
-    assert home.kept.copies() == [("did:key:one", B, 9), ("did:key:two", A, 3)]
-    assert home.kept.of(copier("did:key:two")) == [A]
+def test_copies_count_by_did_and_root(home: Home) -> None:
+    kept = home.kept
+    assert kept.copy("did:key:two", A, {A: 3}, 3 + ROW)
+    assert kept.copy("did:key:one", B, {B: 4}, 1000)
+    assert kept.copy("did:key:one", B, {B: 4, A: 3}, 1000)
+    kept.keep("pins/one/1", [(A, 1)])
+    assert kept.copies() == [("did:key:one", B, 7 + 2 * ROW), ("did:key:two", A, 3 + ROW)]
+    assert kept.growth("did:key:one", B, {A: 3}) == 0
+    assert not kept.copy("did:key:one", A, {A: 3}, 9 + 3 * ROW)  # for another root it counts again
+    assert kept.copied("did:key:one") == 7 + 2 * ROW
+    assert kept.drop_copy("did:key:one", B)
+    assert not kept.drop_copy("did:key:one", B)
+    assert [cid for cid, _ in kept.roots()] == [A]
+    assert kept.copied("did:key:one") == 7 + 2 * ROW  # it lies here still
+    collect(home)
+    assert kept.copied("did:key:one") == 0
 
 
 def test_gc_spares_what_is_kept(home: Home) -> None:

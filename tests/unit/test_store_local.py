@@ -40,3 +40,11 @@ class TestWithoutFsync(TestLocalStore):
     def store(self, tmp_path: Path) -> Iterator[Store]:
         with LocalStore(tmp_path / "store", fsync=False) as store:
             yield store
+
+
+def test_the_index_says_how_large_blocks_are(tmp_path: Path) -> None:
+    with LocalStore(tmp_path) as store:
+        file = store.put_file(bytes(3_000_000))
+        cids = [store.put(b"seven b"), store.put(b""), CID.make(0x55, b"absent"), file]
+        assert store.sizes(cids) == [7, 0, None, len(store.get(file))]
+        assert store.sizes([]) == []

@@ -74,6 +74,17 @@ def held(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, int]:
     return found
 
 
+def sizes(db: sqlite3.Connection, keys: Sequence[bytes]) -> dict[bytes, int]:
+    """Of these keys those held, each with its bytes."""
+    found: dict[bytes, int] = {}
+    for at in range(0, len(keys), _KEYS_AT_ONCE):
+        part = keys[at : at + _KEYS_AT_ONCE]
+        marks = ",".join("?" * len(part))
+        query = f"SELECT key, max(length) FROM blocks WHERE key IN ({marks}) GROUP BY key"  # noqa: S608
+        found.update(db.execute(query, part))
+    return found
+
+
 def file_of(db: sqlite3.Connection, root: bytes) -> Container | None:
     """The container of the file with this root (a multihash)."""
     row = db.execute("SELECT id, root, name, size FROM containers WHERE root = ?", (root,)).fetchone()

@@ -240,6 +240,13 @@ class LocalStore(Store, Keeper):
             held = self._here().touch(keys)
         return [key in held for key in keys]
 
+    def sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        """The bytes of each of these blocks, in order, as the index has them; None for what is not held."""
+        keys = [cid.multihash for cid in cids]
+        with self._errors("reading"), self._here().index.reading() as db:
+            found = entries.sizes(db, keys)
+        return [found.get(key) for key in keys]
+
     def settle(self) -> None:
         """Stop protecting what was put until now: all of it that should stay is pinned."""
         self._here().hold.release()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -18,8 +18,9 @@ from codata.closure import PAGE
 from codata.collect import collect, local
 from codata.execute.known import all_outputs
 from codata.home import Home
-from codata.kept import copier
+from codata.kept import ROW
 from codata.ledger import Sealed
+from codata.provider.work.below import here_below
 from codata.provider.work.fetching import missing
 from codata.provider.work.full import check_free
 from codata.records import pages
@@ -79,24 +80,33 @@ class Custody:
             return self._home.kept.total(_pushed_by(did))
 
     def keep_pushed(self, did: str, blocks: Sequence[tuple[CID, int]]) -> None:
-        """Keep blocks, of so many bytes each, that `did` has pushed."""
+        """Keep blocks, of so many bytes each and `ROW` beside them, that `did` has pushed."""
         with self._lock:
-            self._home.kept.keep(_pushed_by(did), blocks, until=self.until())
+            counted = [(cid, size + ROW) for cid, size in blocks]
+            self._home.kept.keep(_pushed_by(did), counted, until=self.until())
 
     def lasting(self, did: str) -> int:
-        """The bytes kept for `did` without end."""
+        """The bytes that copies of `did` count for."""
         with self._lock:
-            return self._home.kept.total(copier(did))
+            return self._home.kept.copied(did)
 
-    def keep_copy(self, did: str, root: CID, size: int) -> None:
-        """Keep what is here and will be of `root`, `size` more bytes of it, until `did` lets go of it."""
+    def copy_growth(self, did: str, root: CID, sizes: Mapping[CID, int]) -> int:
+        """The bytes by which a copy of `root` for `did` grows by these blocks."""
         with self._lock:
-            self._home.kept.grow(copier(did), root, size)
+            return self._home.kept.growth(did, root, sizes)
+
+    def keep_copy(self, did: str, root: CID, sent: Sequence[CID], most: int) -> bool:
+        """Keep blocks of a copy of `root` that `did` has sent, and what is here below them, until `did` lets
+        go of it. False, and nothing more is kept, where that is over `most` bytes. Raises `LimitExceeded`.
+        """
+        blocks = here_below(self.store, sent)
+        with self._lock:
+            return self._home.kept.copy(did, root, blocks, most)
 
     def release_copy(self, did: str, root: CID) -> bool:
         """Let go of a copy; False where `did` had none."""
         with self._lock:
-            return bool(self._home.kept.release(copier(did), [root]))
+            return self._home.kept.drop_copy(did, root)
 
     def keep_own(self, cid: CID) -> None:
         """Keep a record of this provider, without end."""

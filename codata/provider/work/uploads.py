@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -22,6 +22,7 @@ from cid_store.errors import (
     UnsupportedHash,
     UsageError,
 )
+from codata.kept import ROW
 from codata.provider.accept import CAR_TYPE
 from codata.provider.errors import WrongMediaType
 from codata.provider.work.custody import Custody
@@ -62,11 +63,11 @@ class Uploads:
         return JSONResponse({"released": released}, headers={"cache-control": "no-store"})
 
     def _keep(self, asker: Asker, file: IO[bytes], root: CID | None) -> tuple[int, int]:
-        fresh = 0
+        sizes = _sizes(file)
         if root is None:
-            self._check_quota(asker, file)
+            self._check_quota(asker, sizes)
         else:
-            fresh = self._check_lasting(asker, file)
+            self._check_lasting(asker, root, sizes)
         kept: dict[CID, int] = {}
         try:
             with self.custody.putting(), full_disks_named():
@@ -74,16 +75,15 @@ class Uploads:
                 self.custody.store.persist(kept)
                 if root is None:
                     self.custody.keep_pushed(asker.did, list(kept.items()))
-                else:
-                    self.custody.keep_copy(asker.did, root, fresh)
+                elif not self.custody.keep_copy(asker.did, root, list(kept), asker.allowed.limits.lasting):
+                    raise self._no_more_copies(asker, "what is here already below what was sent")
         except _WRONG as e:
             raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
         return len(kept), sum(kept.values())
 
-    def _check_quota(self, asker: Asker, file: IO[bytes]) -> None:
-        """Raise `OverQuota` where the body may be more than is left. What is here already counts too."""
-        size = file.seek(0, 2)
-        file.seek(0)
+    def _check_quota(self, asker: Asker, sizes: Mapping[CID, int]) -> None:
+        """Raise `OverQuota` where blocks may be more than is left. What is here already counts too."""
+        size = sum(sizes.values()) + ROW * len(sizes)
         has = self.custody.pushed(asker.did) + self.queue.bytes(asker.did)
         quota = asker.allowed.limits.quota
         if has + size > quota:
@@ -92,20 +92,21 @@ class Uploads:
                 rule=asker.allowed.rule,
             )
 
-    def _check_lasting(self, asker: Asker, file: IO[bytes]) -> int:
-        """The bytes of blocks that are new here; raises `OverQuota` where they are more than is left, and
-        always where nothing may be kept so: blocks that are here already would last for nothing."""
-        sizes = _sizes(file)
-        held = self.custody.store.has_many(list(sizes))
-        fresh = sum(size for size, here in zip(sizes.values(), held, strict=True) if not here)
-        has, most = self.custody.lasting(asker.did), asker.allowed.limits.lasting
-        if not most or has + fresh > most:
-            raise OverQuota(
-                f"{asker.did} has copies of {has} bytes here and sends {fresh}; {most} may be kept so",
-                rule=asker.allowed.rule,
-                next_step="let go of copies (`codata unpin REF --at URL`), or ask another provider",
-            )
-        return fresh
+    def _check_lasting(self, asker: Asker, root: CID, sizes: Mapping[CID, int]) -> None:
+        """Raise `OverQuota` where blocks are more than is left, before any is put. What is here already
+        counts too: else what was pushed for a while would last for nothing."""
+        most = asker.allowed.limits.lasting
+        fresh = self.custody.copy_growth(asker.did, root, sizes)
+        if not most or self.custody.lasting(asker.did) + fresh > most:
+            raise self._no_more_copies(asker, f"{fresh} more")
+
+    def _no_more_copies(self, asker: Asker, more: str) -> OverQuota:
+        return OverQuota(
+            f"{asker.did} has copies of {self.custody.lasting(asker.did)} bytes here and asks for {more}; "
+            f"{asker.allowed.limits.lasting} may be kept so",
+            rule=asker.allowed.rule,
+            next_step="let go of copies (`codata unpin REF --at URL`), or ask another provider",
+        )
 
 
 def _root(request: Request) -> CID | None:
@@ -118,7 +119,11 @@ def _sizes(file: IO[bytes]) -> dict[CID, int]:
     """The blocks of a CAR with their sizes, as its sections state them."""
     try:
         with open_car(file) as car:  # type: ignore[arg-type]
-            return {section.cid: section.block_length for section in car.sections()}
+            return {
+                section.cid: section.block_length
+                for section in car.sections()
+                if section.cid.hash_code != multihash.IDENTITY
+            }
     except _WRONG as e:
         raise BadBlocks(f"the CAR is refused: {e.message}", cid=e.cid) from None
     finally:
