@@ -48,7 +48,13 @@ check: $(READY) ## formatting, lint, types, import contracts
 bench: $(READY) ## every comparison in benchmarks/, as ratios
 	$(BIN)/python -m benchmarks
 
-bench-text: $(READY) ## text steps beside datatrove, on 200 MB of documentation that is fetched once
+# Dolma and data-juicer are installed once, each in an environment of its own; what can't be had is said, and left out.
+.tools/peers/.tried: scripts/peers.py
+	@mkdir -p .tools/peers
+	-@$(PYTHON) scripts/peers.py
+	@touch $@
+
+bench-text: $(READY) .tools/peers/.tried ## text steps beside datatrove, Dolma and data-juicer, on 200 MB of documentation that is fetched once
 	$(BIN)/python -m benchmarks text --size 1700MiB
 
 lock: ## pin the project's own environments anew (needs uv)

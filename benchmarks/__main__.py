@@ -12,12 +12,15 @@ SHARED = {
     "__main__",
     "corpus",
     "datatrove_peer",
+    "dolma_peer",
     "inputs",
     "jobs",
+    "juicer_peer",
     "pairs",
     "peers",
     "servers",
     "spread",
+    "text_peers",
 }
 
 

@@ -96,7 +96,7 @@ def chosen(source: Path, target: Path, size: int) -> None:
 
 
 FILES = 8
-"""JSON lines files: what the peer shares out among its processes."""
+"""JSON lines files: what peers share out among their processes."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,11 @@ def _divided(whole: Path, folder: Path) -> None:
     with whole.open("rb") as source:
         for number in range(FILES):
             (folder / f"{number:05}.jsonl").write_bytes(b"".join(source.readlines(share)))
+
+
+def count(lines: Path) -> int:
+    """How many rows of JSON lines."""
+    return sum(sum(1 for _ in path.open("rb")) for path in lines.glob("*.jsonl"))
 
 
 def text_size(lines: Path) -> float:

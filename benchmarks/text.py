@@ -1,17 +1,20 @@
-"""Text preprocessing beside datatrove: the same documents, the same rules, as many processes each.
+"""Text preprocessing beside datatrove, Dolma and data-juicer: the same documents, as many processes each.
 
-Each step is one command of each: `codata run` on rows that were added, datatrove on the same rows as JSON
-lines. What stays is compared document by document, with its text but for addresses, of which datatrove's
-replacements depend on the order. `loop` is codata's own steps over the same shards in plain
-processes, which prove and name nothing: the price of provenance. Needs datatrove and the extra `text`.
+Each step is one command of each: `codata run` on rows that were added, the peers on the same rows as JSON
+lines. datatrove has the same rules: what stays is compared document by document, with its text but for
+addresses, of which datatrove's replacements depend on the order. Dolma and data-juicer have rules of their
+own but for exact copies; there the table says how many documents both keep, and what the rules are stands
+below it. `loop` is codata's own steps over the same shards in plain processes, which prove and name nothing:
+the price of provenance. Needs the extra `text`; a peer that is not installed is left out.
 """
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
@@ -30,8 +33,7 @@ from benchmarks.pairs import (
     table,
     workplace,
 )
-from codata.dataset import Dataset
-from codata.home import Home
+from benchmarks.text_peers import PEERS, SAME, Peer, here
 
 STEPS = {
     "gopher-c4": ("text.gopher_quality: {column: text}", "text.c4: {column: text}"),
@@ -48,12 +50,25 @@ STEPS = {
         "text.pii: {column: text}",
     ),
 }
-"""By the name that `datatrove_peer` has for the same."""
+"""By the name that the scripts of peers have for the same."""
 
 LOOP = ("gopher-c4", "repetition", "fineweb")
 """Those of row-wise steps alone, which a plain loop can do."""
 
-HEAD = ("step", "", "wall s", "CPU s", "peak MiB", "wall ÷ codata", "documents kept", "same documents")
+HEAD = (
+    "step",
+    "",
+    "wall s",
+    "CPU s",
+    "peak MiB of the largest process",
+    "wall ÷ codata",
+    "CPU ÷ codata",
+    "documents kept",
+    "same documents",
+)
+
+Kept = dict[str, bytes]
+"""A digest of the text by the document's id. Not the text: what this process holds hides smaller peaks."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -64,42 +79,58 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--cache", type=Path, default=Path(".cache/corpus"), help="where the texts are kept")
     parser.add_argument("--workers", type=int, default=2, help="processes of each; default 2")
     parser.add_argument("--step", choices=STEPS, action="append", help="only this; may be repeated")
+    names = [*(peer.name for peer in PEERS), "loop"]
+    parser.add_argument("--peer", choices=names, action="append", help="only this; may be repeated")
+    parser.add_argument(
+        "--environments", type=Path, default=Path(".tools/peers"), help="where scripts/peers.py put the peers"
+    )
     args = parser.parse_args(arguments)
+    peers, said = here(args.environments, args.peer)
     with workplace(args.folder) as folder:
         ready = corpus.documents(args.html or corpus.html(args.cache, args.size), args.cache, args.size)
         jobs.shard_files(ready.home, folder / "shards", "documents")
-        documents, size = len(kept_by_codata(ready.home, "documents", ["id"])), corpus.text_size(ready.lines)
-        print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers\n")
-        table(HEAD, (row for name in args.step or STEPS for row in measured(name, ready, folder, args)))
+        documents, size = corpus.count(ready.lines), corpus.text_size(ready.lines)
+        print(f"{documents} documents, {size:.0f} MiB as JSON lines, {args.workers} workers")
+        print("".join(f"{line}\n" for line in said))
+        steps = args.step or list(STEPS)
+        table(HEAD, (row for name in steps for row in measured(name, peers, ready, folder, args)))
+    print("".join(f"\n{line}" for line in remarks(steps, peers)))
 
 
-def measured(name: str, ready: corpus.Documents, folder: Path, args: Namespace) -> Sequence[Sequence[object]]:
+def measured(
+    name: str, peers: Sequence[Peer], ready: corpus.Documents, folder: Path, args: Namespace
+) -> Sequence[Sequence[object]]:
     """One step by each contender, by turns; the rows of the table."""
-    copy, out = folder / "copy", folder / "out"
+    copy = folder / "copy"
     steps = "".join(f"  - {step}\n" for step in STEPS[name])
     job = jobs.write(folder, f"codata: job/1\nsteps:\n{steps}")
     # Kernels are compiled on first use on a machine, once: that is not in the cost of a run.
     codata("run", job, "documents", "--limit", "100", home=copied(ready.home, copy))
-    contenders: dict[str, Contender] = {
-        "codata": partial(run, ready.home, copy, job, args.workers),
-        "datatrove": partial(peer, name, ready.lines, out, args.workers),
-    }
-    if name in LOOP:
+    able = [peer for peer in peers if name in peer.rules]
+    contenders: dict[str, Contender] = {"codata": partial(run, ready.home, copy, job, args.workers)}
+    for peer in able:
+        contenders[peer.name] = partial(beside, peer, name, ready.lines, folder, args)
+    if name in LOOP and (not args.peer or "loop" in args.peer):
         contenders["loop"] = partial(loop, folder, job, args.workers)
     costs = alternate(contenders, args.rounds, args.warm)
-    columns = ("id",) if "text.pii" in steps else ("id", "text")
-    ours, theirs = set(kept_by_codata(copy, "kept", columns)), set(kept_by_peer(out, columns))
-    kept = {"codata": len(ours), "datatrove": len(theirs)}
-    agree = {"datatrove": "yes" if ours == theirs else f"{len(ours ^ theirs)} are not"}
+    codata("export", "kept", fresh(folder / "kept.jsonl"), home=copy)
+    texts = "text.pii" not in steps
+    ours = kept([folder / "kept.jsonl"], texts)
+    counts, agree = {"codata": len(ours)}, {}
+    for peer in able:
+        theirs = kept(sorted((folder / peer.name / "kept").rglob("*.jsonl")), texts)
+        counts[peer.name] = len(theirs)
+        agree[peer.name] = (same if peer.rules[name] == SAME else both)(ours, theirs)
     return [
         (
             name,
             who,
             f"{median(c.wall for c in taken):.1f}",
             f"{median(c.cpu for c in taken):.1f}",
-            f"{max(c.rss for c in taken) / MIB:.0f}",
+            f"{max(c.rss for c in taken) / MIB:.0f}" if any(c.rss for c in taken) else "",
             f"{ratio(taken, costs['codata']):.2f}",
-            kept.get(who, ""),
+            f"{median(a.cpu / b.cpu for a, b in zip(taken, costs['codata'], strict=True)):.2f}",
+            counts.get(who, ""),
             agree.get(who, ""),
         )
         for who, taken in costs.items()
@@ -112,9 +143,9 @@ def run(home: Path, copy: Path, job: Path, workers: int) -> Cost:
     return codata("run", job, "documents", "--name", "kept", "--workers", str(workers), home=copy)
 
 
-def peer(name: str, lines: Path, out: Path, workers: int) -> Cost:
-    """The same by datatrove, into an empty folder."""
-    return python("benchmarks.datatrove_peer", name, lines, fresh(out), str(workers))
+def beside(peer: Peer, name: str, lines: Path, folder: Path, args: Namespace) -> Cost:
+    """The same by a peer, into an empty folder."""
+    return peer.run(args.environments, name, lines, fresh(folder / peer.name), args.workers)
 
 
 def loop(folder: Path, job: Path, workers: int) -> Cost:
@@ -122,16 +153,32 @@ def loop(folder: Path, job: Path, workers: int) -> Cost:
     return python("benchmarks.peers", "steps", folder / "shards", fresh(folder / "loop"), str(workers), job)
 
 
-def kept_by_codata(home: Path, name: str, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """Some columns of a dataset's rows."""
-    with Home(home) as opened:
-        dataset = Dataset(opened.store, opened.resolve(name))
-        taken = (table.select(columns).to_pylist() for table in dataset.tables())
-        return [tuple(str(row[c]) for c in columns) for rows in taken for row in rows]
+def kept(files: Iterable[Path], texts: bool) -> Kept:
+    """What stands in files of JSON lines; without `texts` only which documents."""
+    found = {}
+    for file in files:
+        with file.open(encoding="utf-8") as lines:
+            for line in lines:
+                row = json.loads(line)
+                found[row["id"]] = sha256(row["text"].encode()).digest() if texts else b""
+    return found
 
 
-def kept_by_peer(out: Path, columns: Sequence[str]) -> list[tuple[str, ...]]:
-    """The same of what datatrove wrote at the end."""
-    files = sorted((out / "kept").glob("*.jsonl"))
-    rows = (json.loads(line) for file in files for line in file.open(encoding="utf-8"))
-    return [tuple(row[c] for c in columns) for row in rows]
+def same(ours: Kept, theirs: Kept) -> str:
+    """Whether the rules, which are the same, kept the same."""
+    apart = max(len(ours.items() - theirs.items()), len(theirs.items() - ours.items()))
+    return f"all but {apart}" if apart else "yes"
+
+
+def both(ours: Kept, theirs: Kept) -> str:
+    """What other rules kept of the same documents, whatever they made of the texts."""
+    common, either = len(ours.keys() & theirs.keys()), len(ours.keys() | theirs.keys())
+    return f"other rules: {common} by both, Jaccard {common / max(1, either):.2f}"
+
+
+def remarks(steps: Sequence[str], peers: Sequence[Peer]) -> Iterable[str]:
+    """What a peer's rules are where they are not ours, and what it has none for."""
+    for peer in peers:
+        for name in steps:
+            if peer.rules.get(name, "none") != SAME:
+                yield f"- {peer.name}, {name}: {peer.rules.get(name, 'has no such step')}."
