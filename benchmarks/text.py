@@ -122,19 +122,20 @@ def measured(
         counts[peer.name] = len(theirs)
         agree[peer.name] = (same if peer.rules[name] == SAME else both)(ours, theirs)
     return [
-        (
-            name,
-            who,
-            f"{median(c.wall for c in taken):.1f}",
-            f"{median(c.cpu for c in taken):.1f}",
-            f"{max(c.rss for c in taken) / MIB:.0f}" if any(c.rss for c in taken) else "",
-            f"{ratio(taken, costs['codata']):.2f}",
-            f"{median(a.cpu / b.cpu for a, b in zip(taken, costs['codata'], strict=True)):.2f}",
-            counts.get(who, ""),
-            agree.get(who, ""),
-        )
+        (name, who, *figures(taken, costs["codata"]), counts.get(who, ""), agree.get(who, ""))
         for who, taken in costs.items()
     ]
+
+
+def figures(taken: Sequence[Cost], base: Sequence[Cost]) -> Sequence[str]:
+    """What a contender took, and how that compares with what the base took in the same rounds."""
+    return (
+        f"{median(c.wall for c in taken):.1f}",
+        f"{median(c.cpu for c in taken):.1f}",
+        f"{max(c.rss for c in taken) / MIB:.0f}" if any(c.rss for c in taken) else "",
+        f"{ratio(taken, base):.2f}",
+        f"{median(a.cpu / b.cpu for a, b in zip(taken, base, strict=True)):.2f}",
+    )
 
 
 def run(home: Path, copy: Path, job: Path, workers: int) -> Cost:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import dolma_peer, juicer_peer, text, text_peers
+from benchmarks import dolma_peer, juicer_peer, pairs, text, text_peers
 from scripts import peers as installed
 
 ROOT = Path(benchmarks.__file__).parent.parent
@@ -90,6 +90,13 @@ def test_texts_are_told_apart_only_where_they_count(tmp_path: Path) -> None:
     assert text.kept([tmp_path / "a"], texts=False) == text.kept([tmp_path / "b"], texts=False) == {"1": b""}
 
 
+def test_ratios_are_of_the_same_rounds() -> None:
+    taken = [pairs.Cost(6, 9, 2 * pairs.MIB), pairs.Cost(4, 4, 3 * pairs.MIB)]
+    base = [pairs.Cost(2, 3), pairs.Cost(4, 4)]
+    assert text.figures(taken, base) == ("5.0", "6.5", "3", "2.00", "2.00")
+    assert text.figures(base, base)[2] == "", "a peak of 0 is one that is not known"
+
+
 def test_other_rules_are_told_and_so_is_a_step_that_a_peer_does_not_have() -> None:
     said = list(text.remarks(["exact", "fineweb", "repetition"], [text_peers.DATATROVE, text_peers.DOLMA]))
     assert len(said) == 2
@@ -106,6 +113,7 @@ def test_a_filter_of_dolma_drops_what_is_out_of_bounds_on_either_side() -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("resiliparse") is None, reason="resiliparse is not installed")
 def test_a_step_is_measured_beside_a_peer(tmp_path: Path, environments: Path) -> None:
     """Nine pages, of which two are copies of others; the stand-in drops the first row of each file."""
