@@ -1,71 +1,119 @@
-"""`codata plan`: what a run would do, as far as it can be known before it runs."""
+"""`codata plan`: what a run would do, as far as it can be known or estimated before it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from cid_store.cid import CID, DAG_CBOR
-from codata.execute.known import Cache
+from codata.foresight import Foreseen, Foresight
 from codata.home import Home
-from codata.plan.plan import plan
-from codata.plan.stage import Planner
 from codata.records.job import Job
-from codata.records.receipt import Receipt
-from codata.records.task import Task
 from codata.verify.sample import draws
 
-_DRAWS: Final = draws(Decimal("0.01"), Decimal("0.99"))
+DRAWS: Final = draws(Decimal("0.01"), Decimal("0.99"))
+"""Tasks of a stage that a verifier draws to find a wrong 1% of it with 99% confidence."""
 
 
 @dataclass(frozen=True)
 class StageEstimate:
-    """One stage: its tasks, how many are done already, the bytes that the others read."""
+    """One stage: its tasks, how many are done already, the bytes that the others read.
+
+    `sizes`: what these bytes rest on, one of `codata.execute.suppose.BASES`. `most`: as many tasks as there
+    can be where no step adds rows or bytes; None where that is not foreseen.
+    """
 
     name: str
     tasks: int
     cached: int
     bytes: int
+    sizes: str
+    most: int | None
+
+    def to_value(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return vars(self)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`complete`: no stage is unknown. `draws`: tasks a verifier draws in a stage for 1% at 99%.
-
-    `todo`: the tasks of the last stage that are not done yet.
-    """
+    """The stages of a run; `foresight` tells more of them."""
 
     stages: tuple[StageEstimate, ...]
-    complete: bool
-    draws: int
-    todo: tuple[Task, ...] = ()
+    foresight: Foresight
+
+    @property
+    def ends(self) -> str | None:
+        """Why nothing is foreseen beyond the last stage, where that is not the end of the run."""
+        return self.foresight.ends
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is done already."""
+        return all(stage.tasks == stage.cached == stage.most for stage in self.stages)
 
 
-def estimate(home: Home, job: Job, inputs: Mapping[str, CID]) -> Estimate:
-    """Follow the plan through what is done already, up to the first stage with work to do.
+def estimate(
+    home: Home,
+    job: Job,
+    inputs: Mapping[str, CID],
+    size: Callable[[CID], int] | None = None,
+    see: Callable[[Foresight, Foreseen], None] = lambda foresight, stage: None,
+) -> Estimate:
+    """Follow the plan to its end; `see` is shown each stage on the way.
 
-    Nothing runs; the store gets no more than pages of long input lists, which `gc` takes.
+    `size` gives the bytes of inputs, by default as the home's store has them. Nothing runs or is kept.
     """
-    cache = Cache(home)
-    plan_ = plan(job, inputs, Planner(home.store))
-    stages: list[StageEstimate] = []
-    send: list[Receipt] | None = None
-    while True:
-        try:
-            stage = next(plan_) if send is None else plan_.send(send)
-        except StopIteration:
-            break
-        tasks = {task.cid: task for task in stage.tasks}
-        known = cache.look(tasks).known
-        todo = [task for cid, task in tasks.items() if cid not in known]
-        size = sum(_size(home, c) for t in todo for n in t.inputs for c in t.input_cids(home.store, n))
-        stages.append(StageEstimate(stage.name, len(tasks), len(known), size))
-        if todo:
-            return Estimate(tuple(stages), False, _DRAWS, tuple(todo))
-        send = [known[task.cid][1] for task in stage.tasks]
-    return Estimate(tuple(stages), True, _DRAWS)
+    sizes = size or (lambda cid: _size(home, cid))
+    foresight = Foresight(home, job, inputs, sizes)
+    found: list[StageEstimate] = []
+    for stage in foresight.stages():
+        see(foresight, stage)
+        reads = sum(
+            foresight.size(cid)
+            for task in stage.todo.values()
+            for name in task.inputs
+            for cid in task.input_cids(foresight.store, name)
+        )
+        cached = stage.tasks - len(stage.todo)
+        found.append(StageEstimate(stage.name, stage.tasks, cached, reads, stage.sizes, stage.tasks))
+    if all(stage.tasks == stage.cached for stage in found):
+        return Estimate(tuple(found), foresight)
+    most = Foresight(home, job, inputs, sizes, most=True)
+    bounds = [(stage.name, stage.tasks) for stage in most.stages()]
+    return Estimate(tuple(_bounded(found, bounds)), foresight)
+
+
+def _bounded(found: Sequence[StageEstimate], most: Sequence[tuple[str, int]]) -> Iterator[StageEstimate]:
+    """The stages with their bounds; between them those that may be and are not expected, without tasks."""
+    expected = {key: stage for key, stage in zip(_numbered(s.name for s in found), found, strict=True)}
+    bounds = dict(zip(_numbered(name for name, _ in most), (count for _, count in most), strict=True))
+    left = list(bounds)
+    for key, stage in expected.items():
+        if key in left:
+            at = left.index(key)
+            yield from (_perhaps(k, bounds[k]) for k in left[:at] if k not in expected)
+            left = left[at + 1 :]
+        bound = bounds.get(key)
+        yield replace(stage, most=bound if bound is not None and bound >= stage.tasks else None)
+    yield from (_perhaps(k, bounds[k]) for k in left if k not in expected)
+
+
+def _perhaps(key: tuple[str, int], most: int) -> StageEstimate:
+    return StageEstimate(key[0], 0, 0, 0, "assumed", most)
+
+
+def _numbered(names: Iterator[str]) -> list[tuple[str, int]]:
+    """Each name and how often it came before: a stage may come again."""
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, int]] = []
+    for name in names:
+        keys.append((name, seen[name]))
+        seen[name] += 1
+    return keys
 
 
 def _size(home: Home, cid: CID) -> int:

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -79,6 +79,18 @@ class Context(Protocol):
         ...
 
 
+class Bulk(NamedTuple):
+    """So many rows, of so many bytes each."""
+
+    rows: float
+    row_bytes: float
+
+
+Gives = Callable[[P, Bulk], Bulk]
+"""`gives(params, taken) -> made`: about what a task makes of the rows that it takes. A forecast goes by it
+where no such task was seen yet; where nothing is said, by as many rows of the same size."""
+
+
 @dataclass(frozen=True)
 class Operation(Generic[P]):
     """A registered function: `run(context, params, inputs) -> outputs by name`."""
@@ -91,6 +103,7 @@ class Operation(Generic[P]):
     lazy: tuple[str, ...] = ()
     """Inputs of which few are read, if any: such a task runs where the plan is made, and what it asks for is
     brought there."""
+    gives: Gives[P] | None = None
 
     def traced(self, trace: Tracer[P]) -> Tracer[P]:
         """Register (as a decorator) how rows that this operation gives lead back to rows that it took."""
@@ -143,11 +156,12 @@ def op(
     params: type[P],
     engines: tuple[str, ...] = ("pyarrow",),
     lazy: tuple[str, ...] = (),
+    gives: Gives[P] | None = None,
 ) -> Callable[[Callable[[Context, P, Inputs], Outputs]], Operation[P]]:
     """Register a function as operation `name`; the decorated name becomes the `Operation`."""
 
     def register(run: Callable[[Context, P, Inputs], Outputs]) -> Operation[P]:
-        operation = Operation(name, version, engines, params, run, lazy)
+        operation = Operation(name, version, engines, params, run, lazy, gives)
         _OPERATIONS[name, version] = operation
         return operation
 

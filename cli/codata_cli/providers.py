@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,13 +13,10 @@ from codata_cli.output import note, size, table
 
 if TYPE_CHECKING:
     from cid_store.cid import CID
-    from codata.execute.account import Account
+    from codata.execute.account import Account, Cost, StageCost
     from codata.execute.assign import Wish
-    from codata.execute.preview import Preview
     from codata.execute.providers import Providers
     from codata.home import Home
-
-_SHOWN = 5  # tasks without a place; --json has all
 
 OnOption = Annotated[
     list[str] | None,
@@ -85,20 +83,15 @@ def providers(
     patience: float = 300,
     workers: int | None = None,
 ) -> Providers:
-    """The executor that the options name, which knows the sizes of the datasets `roots`."""
+    """The executor that the options name; `roots` are the datasets whose holders `routed` asks for."""
     from codata.execute.attempts import Bounds
     from codata.execute.providers import Providers
     from codata.execute.terms import Terms
-    from codata.records.manifest import Manifest
     from codata.remote.find import providers_of
 
     urls = providers_of(on, home.config, roots)
     terms = Terms(wanted, Bounds(patience), not no_home, share(audit), workers)
-    found = Providers(home, urls, terms, tell)
-    for root in roots:
-        refs = Manifest.load(home.store, root).refs(home.store)
-        found.supply.learn((ref.cid, ref.size) for ref in refs)
-    return found
+    return Providers(home, urls, terms, tell)
 
 
 def bring_dataset(home: Home, on: Sequence[str], ref: str) -> None:
@@ -121,31 +114,6 @@ def tell(text: str) -> None:
     note(("\r\x1b[K" if sys.stderr.isatty() else "") + f"warning: {text}")
 
 
-def preview_text(found: Preview, draws: int) -> str:
-    """Which provider would run what, and what that would take."""
-    from codata.execute.account import price_text
-
-    rows = [
-        (p.url, p.tasks, size(p.bytes_held), size(p.bytes_moved), f"{p.seconds:.1f}", price_text(p.price))
-        for p in found.providers
-    ]
-    if found.at_home:
-        rows.append(("this home", found.at_home, "", "", "", ""))
-    text = table(["provider", "tasks", "reads there", "moves there", "CPU s", "price"], rows)
-    cost = found.cost
-    text += (
-        f"\nexpected: {cost.seconds:.1f} s, price {price_text(cost.price)}, {size(cost.bytes_moved)} moved, "
-        f"{size(found.bytes_not_moved)} not moved"
-    )
-    again = found.verifying(draws)
-    text += f"\nverifying this stage (1% at 99%): {again.seconds:.1f} CPU s, price {price_text(again.price)}"
-    for cid, reasons in list(found.unplaced.items())[:_SHOWN]:
-        text += f"\ntask {cid}: {'; '.join(reasons) or 'no provider answers'}"
-    if len(found.unplaced) > _SHOWN:
-        text += f"\n… and {len(found.unplaced) - _SHOWN} more tasks that no provider runs"
-    return text
-
-
 def account_text(account: Account) -> str:
     """Who did what, and what was predicted beside what came."""
     from codata.execute.account import price_text
@@ -157,13 +125,33 @@ def account_text(account: Account) -> str:
     if account.at_home:
         rows.append(("this home", "good", account.at_home, "", "", ""))
     text = table(["provider", "state", "tasks", "CPU s", "sent to it", "price"], rows)
+    if account.stages:
+        text += "\n\n" + _stages_text(account.stages)
     if account.predicted is not None:
         kinds = (("predicted", account.predicted), ("actual", account.actual))
-        costs = [(k, f"{c.seconds:.1f}", price_text(c.price), size(c.bytes_moved)) for k, c in kinds]
-        text += "\n\n" + table(["", "seconds", "price", "moved"], costs)
+        costs = [
+            (k, f"{c.seconds:.1f}", price_text(c.price), size(c.bytes_moved), size(c.bytes_fetched))
+            for k, c in kinds
+        ]
+        text += "\n\n" + table(["", "seconds", "price", "moved", "fetched"], costs)
     for provider in account.false:
         text += f"\n{provider.url} was found false; nothing that it did is used"
     return text
+
+
+def _stages_text(stages: Sequence[StageCost]) -> str:
+    """Each stage as it was predicted, and as it came."""
+    from codata.execute.account import price_text
+
+    def cells(cost: Cost | None) -> tuple[str, str, str]:
+        return (f"{cost.seconds:.1f}", price_text(cost.price), size(cost.bytes_moved)) if cost else ("-",) * 3
+
+    rows = [
+        (stage.name, *chain.from_iterable(zip(cells(stage.predicted), cells(stage.actual), strict=True)))
+        for stage in stages
+    ]
+    head = [f"{what}{more}" for what in ("seconds", "price", "moved") for more in (" predicted", "")]
+    return table(["stage", *head], rows)
 
 
 def account_value(account: Account) -> dict[str, Any]:

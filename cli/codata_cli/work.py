@@ -16,6 +16,7 @@ from codata_cli.common import (
     executor,
     session,
 )
+from codata_cli.foreseen import estimate_text, preview_text
 from codata_cli.output import Output, lines, note, size, table
 from codata_cli.providers import (
     AuditOption,
@@ -27,7 +28,6 @@ from codata_cli.providers import (
     account_text,
     account_value,
     bring_dataset,
-    preview_text,
     providers,
     share,
     wish,
@@ -110,36 +110,34 @@ def plan(
     store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
-    """What a run would do: stages, tasks, what is done already. Nothing runs.
+    """What a run would do: stages, tasks, what is done already, what is read. Nothing runs.
 
-    Stages are exact as far as their inputs are known: the first one with work to do is the last one shown.
-    With --on, also which provider would run what of that stage and why, what moves, and what it costs.
+    Stages whose inputs exist are known; what later ones read is estimated, by what such tasks gave before
+    (seen), or else as if every row stayed (assumed). With --on, also which provider would run what and why,
+    what moves, and what it costs.
     """
-    from codata.estimate import estimate
+    from codata.estimate import DRAWS, estimate
 
     wanted = wish(prefer, deadline)
     with session(home, json, store) as (opened, out):
         if on:
             bring_dataset(opened, on, dataset)
         loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
-        found = estimate(opened, loaded, inputs)
+        if on:
+            with providers(opened, on, list(inputs.values()), wanted=wanted, no_home=no_home) as where:
+                found, seen = where.foresee(loaded, inputs)
+            placement, placed = {"placement": seen.to_value(DRAWS)}, "\n\n" + preview_text(seen, DRAWS)
+        else:
+            found, placement, placed = estimate(opened, loaded, inputs), {}, ""
         value = {
             "job": loaded.save(opened.store),
-            "stages": [vars(s) for s in found.stages],
+            "stages": [stage.to_value() for stage in found.stages],
             "complete": found.complete,
-            "draws_99_1": found.draws,
+            "ends": found.ends,
+            "draws_99_1": DRAWS,
+            **placement,
         }
-        rows = [(s.name, s.tasks, s.cached, size(s.bytes)) for s in found.stages]
-        text = table(["stage", "tasks", "done already", "reads"], rows)
-        if not found.complete:
-            text += "\nLater stages depend on what these give."
-        text += f"\nTo find a wrong 1% of a stage with 99% confidence, a verifier draws {found.draws} tasks."
-        if on and found.todo:
-            with providers(opened, on, list(inputs.values()), wanted=wanted, no_home=no_home) as where:
-                seen = where.preview(found.todo)
-            value["placement"] = seen.to_value(found.draws)
-            text += "\n\n" + preview_text(seen, found.draws)
-        out.result(value, text)
+        out.result(value, estimate_text(found, DRAWS) + placed)
 
 
 def run(

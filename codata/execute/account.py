@@ -10,11 +10,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Seconds of wall time, price, and bytes of inputs that moved."""
+    """Seconds of wall time, price, bytes of inputs that moved, bytes of results that came home."""
 
     seconds: float = 0.0
     price: Decimal = Decimal(0)
     bytes_moved: int = 0
+    bytes_fetched: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds + other.seconds,
+            self.price + other.price,
+            self.bytes_moved + other.bytes_moved,
+            self.bytes_fetched + other.bytes_fetched,
+        )
+
+    def __sub__(self, other: Cost) -> Cost:
+        return Cost(
+            self.seconds - other.seconds,
+            self.price - other.price,
+            self.bytes_moved - other.bytes_moved,
+            self.bytes_fetched - other.bytes_fetched,
+        )
 
     def to_value(self) -> dict[str, Any]:
         """As JSON holds it: a price is text, so that it stays exact."""
@@ -22,6 +39,26 @@ class Cost:
             "seconds": round(self.seconds, 3),
             "price": price_text(self.price),
             "bytes_moved": self.bytes_moved,
+            "bytes_fetched": self.bytes_fetched,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """One stage, or all of one name: what was predicted before the run, and what came; None where it was not
+    foreseen, or did not come.
+    """
+
+    name: str
+    predicted: Cost | None
+    actual: Cost | None
+
+    def to_value(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "name": self.name,
+            "predicted": self.predicted.to_value() if self.predicted else None,
+            "actual": self.actual.to_value() if self.actual else None,
         }
 
 
@@ -62,7 +99,8 @@ class Did:
 class Account:
     """`bytes_moved`: inputs brought to where tasks ran; `bytes_fetched`: results brought home.
 
-    `at_home`: tasks that ran here. `predicted` is None where nothing was placed.
+    `at_home`: tasks that ran here. `predicted`: what was foreseen before the run, None where nothing was;
+    `stages` holds the same, stage by stage.
     """
 
     bytes_moved: int = 0
@@ -72,6 +110,7 @@ class Account:
     providers: tuple[Did, ...] = ()
     predicted: Cost | None = None
     actual: Cost = field(default_factory=Cost)
+    stages: tuple[StageCost, ...] = ()
 
     @property
     def false(self) -> tuple[Did, ...]:
@@ -88,6 +127,7 @@ class Account:
             "hedged": self.hedged,
             "predicted": self.predicted.to_value() if self.predicted else None,
             "actual": self.actual.to_value(),
+            "stages": [stage.to_value() for stage in self.stages],
             "providers": [p.to_value() for p in self.providers],
         }
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from cid_store.cid import CID
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
-from codata.placement import Place, Placement, Preference, Problem, place
+from codata.placement import HeldBits, Place, Placement, Preference, Problem, place
 from codata.placement.place import NOWHERE
 from codata.remote.member import Member
-from codata.remote.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,45 @@ class Assignment:
         return float(self.placement.ready.max()) if len(self.placement.ready) and self.where else 0.0
 
 
+class Holders(Protocol):
+    """Members, and who of them holds what: a `Pool`, or one as it will be."""
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """All, each at its number."""
+        ...
+
+    def good(self) -> list[Member]:
+        """Those that get work."""
+        ...
+
+    def holders(self, cid: CID) -> list[Member]:
+        """The members that hold a CID and would give it."""
+        ...
+
+    def table(self, cids: Sequence[CID], members: Sequence[Member]) -> HeldBits:
+        """Who of `members` holds which of `cids`."""
+        ...
+
+
 Barred = Mapping[CID, Mapping[int, str]]
 """Members, by number, that a task must not go to, and why."""
 
 
 def assign(
-    pool: Pool, needs: Sequence[Need], size: Callable[[CID], int], rates: Rates, wish: Wish, barred: Barred
+    pool: Holders,
+    needs: Sequence[Need],
+    size: Callable[[CID], int],
+    rates: Rates,
+    wish: Wish,
+    barred: Barred,
+    *,
+    queues: bool = True,
 ) -> Assignment:
-    """Place tasks on the good members of a pool, which has been asked who holds their inputs."""
+    """Place tasks on the good members of a pool, which has been asked who holds their inputs.
+
+    Without `queues` nothing waits at the members: so it will be once a run's first tasks have ended.
+    """
     members = pool.good()
     inputs = list(dict.fromkeys(cid for need in needs for cid in need.inputs))
     number = {cid: i for i, cid in enumerate(inputs)}
@@ -61,7 +92,7 @@ def assign(
     work = [rates.seconds(step, read) for step, read in total]
     kinds, allowed, why = _kinds(needs, members, barred)
     problem = Problem(
-        places=_places(members, work),
+        places=_places(members, work, queues),
         sizes=sizes,
         starts=np.cumsum([0, *map(len, reads)]).astype(np.int64),
         inputs=np.array([i for r in reads for i in r], np.int64),
@@ -86,13 +117,13 @@ def assign(
     return Assignment(problem, found, where, {n: tuple(cids) for n, cids in moves.items()}, reasons)
 
 
-def _places(members: Sequence[Member], work: Sequence[float]) -> list[Place]:
+def _places(members: Sequence[Member], work: Sequence[float], queues: bool) -> list[Place]:
     mean = sum(work) / len(work) if work else 0.0
     return [
         Place(
             name=m.url,
             cores=m.terms.cores,
-            busy=m.terms.waiting * mean / m.terms.cores,
+            busy=queues * m.terms.waiting * mean / m.terms.cores,
             bandwidth=m.terms.bandwidth,
             cpu_price=float(m.terms.cpu_price),
             byte_price=float(m.terms.gigabyte_price) / 1e9,

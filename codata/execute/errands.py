@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
@@ -18,7 +18,7 @@ from typing import Any, Final
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from cid_store.store import Store
-from codata.execute.assign import Assignment
+from codata.execute.assign import Assignment, Holders
 from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
 from codata.execute.needs import Need
 from codata.execute.supply import Supply
@@ -62,7 +62,7 @@ def errands_of(pool: Pool, supply: Supply, found: Assignment, needs: Iterable[Ne
         push: list[CID] = []
         pull, sources = 0, dict[str, None]()
         for cid in found.moves.get(number, ()):
-            near = _sources(pool, member, cid)
+            near = sources_of(pool, member, cid)
             if near:
                 pull += supply.size(cid)
                 sources |= dict.fromkeys(near)
@@ -71,7 +71,7 @@ def errands_of(pool: Pool, supply: Supply, found: Assignment, needs: Iterable[Ne
         yield Errand(member, tuple(theirs), tuple(push), pull, tuple(sources))
 
 
-def _sources(pool: Pool, member: Member, cid: CID) -> list[str]:
+def sources_of(pool: Holders, member: Member, cid: CID) -> list[str]:
     """Who holds an input and may be asked by `member` itself, the fastest first."""
     if not member.pulls:
         return []
@@ -134,8 +134,10 @@ class Errands:
                     batch = needs[start : start + size]
                     # As many batches at once as its rules allow: one more waits for the one before those.
                     before = batches[-max(1, most // size)] if len(batches) >= max(1, most // size) else None
+                    # What is fetched for all of them counts once.
+                    counted = replace(errand, pull=0) if batches else errand
                     batches.append(f"tasks-{number}-{batch[0].cid}")
-                    graph[batches[-1]] = (self._tasks, errand, batch, after, before)
+                    graph[batches[-1]] = (self._tasks, counted, batch, after, before)
         if here:
             wanted = [home(cid) for cid in dict.fromkeys(c for need in here for c in need.inputs)]
             graph["here"] = (self._here, list(here), wanted)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
@@ -20,6 +20,7 @@ from cid_store.cid import CID
 from codata.errors import OutOfResources
 from codata.execute.account import Account
 from codata.execute.worker import Outcome, release, set_up, work
+from codata.records.job import Job
 
 Report = Callable[[Outcome], None]
 
@@ -29,6 +30,12 @@ class Executor(ABC):
 
     elsewhere: ClassVar[bool] = False
     """Whether a run's inputs may lie with others alone, whose business it is to keep them."""
+
+    def begin(self, job: Job, inputs: Mapping[str, CID]) -> None:  # noqa: B027 - most have nothing to do
+        """A run of this job is about to begin."""
+
+    def stage(self, name: str) -> None:  # noqa: B027 - most have nothing to do
+        """The tasks that come next are of this stage."""
 
     @abstractmethod
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:

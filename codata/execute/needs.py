@@ -31,10 +31,15 @@ class Need:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its operation, and the steps within `rows`: what providers allow or not."""
-        steps = self.task.params.get("steps")
-        inner = [c.get("step") for c in steps if isinstance(c, dict)] if isinstance(steps, list) else []
-        return (self.task.step, *(name for name in inner if isinstance(name, str)))
+        """What providers allow or not."""
+        return names_in(self.task)
+
+
+def names_in(task: Task) -> tuple[str, ...]:
+    """A task's operation, and the steps within `rows`."""
+    steps = task.params.get("steps")
+    inner = [c.get("step") for c in steps if isinstance(c, dict)] if isinstance(steps, list) else []
+    return (task.step, *(name for name in inner if isinstance(name, str)))
 
 
 def need_of(store: Store, cid: CID) -> Need:

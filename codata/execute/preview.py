@@ -1,35 +1,50 @@
-"""What a placement would come to, before anything runs."""
+"""What a run on providers would come to, stage by stage, before anything runs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any
-
-import numpy as np
 
 from cid_store.cid import CID
 from codata.execute.account import Cost, price_text
-from codata.execute.assign import Assignment
-from codata.execute.needs import Need
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One provider's share. `bytes_held`: of its inputs, what it holds already; `seconds` of CPU."""
+    """One provider's share. `bytes_held`: of its inputs, what it holds already; `bytes_moved`: what is
+    brought to it; `seconds` of CPU.
+    """
 
     url: str
-    tasks: int
-    bytes_held: int
-    bytes_moved: int
-    seconds: float
-    price: Decimal
+    tasks: int = 0
+    bytes_held: int = 0
+    bytes_moved: int = 0
+    seconds: float = 0.0
+    price: Decimal = Decimal(0)
+
+    def __add__(self, other: Share) -> Share:
+        return Share(
+            self.url,
+            self.tasks + other.tasks,
+            self.bytes_held + other.bytes_held,
+            self.bytes_moved + other.bytes_moved,
+            self.seconds + other.seconds,
+            self.price + other.price,
+        )
+
+    def to_value(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        value = {name: getattr(self, name) for name in self.__slots__}
+        return value | {"price": price_text(self.price), "seconds": round(self.seconds, 3)}
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where one task would run and why; `reads` names its first input."""
+    """Where one task would run and why; `reads` names its first input. `bytes_moved`: what it lacks there,
+    also where other tasks lack the same.
+    """
 
     task: CID
     reads: CID | None
@@ -38,24 +53,117 @@ class Seat:
     bytes_moved: int
 
 
-@dataclass(frozen=True)
-class Preview:
-    """A stage's placement. `unplaced`: tasks that no provider runs, with each one's reason."""
+@dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Tasks of a stage that no provider runs, all for the same reasons, one for each provider; `named`: the
+    CIDs of those whose inputs exist.
+    """
 
+    stage: str
+    tasks: int
+    reasons: tuple[str, ...]
+    named: tuple[CID, ...]
+
+    def to_value(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"stage": self.stage, "tasks": self.tasks, "reasons": self.reasons, "named": self.named}
+
+
+@dataclass(frozen=True)
+class StagePreview:
+    """A stage's placement. `sizes`: what the bytes rest on, `speed`: what the seconds rest on, each one of
+    `codata.execute.suppose.BASES`.
+
+    `seats`: of tasks whose inputs exist.
+    `lost`: inputs that nobody holds, and that must be made again first: what that takes is not counted.
+    """
+
+    name: str
+    sizes: str
+    speed: str
     providers: tuple[Share, ...]
     seats: tuple[Seat, ...]
-    unplaced: Mapping[CID, tuple[str, ...]]
+    unplaced: tuple[Unplaced, ...]
+    placed: int
     at_home: int
+    lost: int
     cost: Cost
     bytes_not_moved: int
 
     def verifying(self, draws: int) -> Cost:
         """CPU seconds and price of running again what so many draws hit, each task once."""
-        count = len(self.seats)
+        count = self.placed
         hit = count * (1 - (1 - 1 / count) ** draws) if count else 0.0
         share = hit / count if count else 0.0
         seconds = sum(p.seconds for p in self.providers) * share
         return Cost(seconds, sum((p.price for p in self.providers), Decimal(0)) * Decimal(share))
+
+    def to_value(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "name": self.name,
+            "sizes": self.sizes,
+            "speed": self.speed,
+            "tasks": self.placed + self.at_home,
+            "at_home": self.at_home,
+            "lost": self.lost,
+            "expected": self.cost.to_value(),
+            "bytes_not_moved": self.bytes_not_moved,
+            "providers": [p.to_value() for p in self.providers],
+        }
+
+
+@dataclass(frozen=True)
+class Preview:
+    """All stages with work to do. `fetched`: bytes of results that come home at the end. `ends`: why nothing
+    is foreseen beyond the last stage, where that is not the end of the run.
+    """
+
+    stages: tuple[StagePreview, ...]
+    fetched: int = 0
+    ends: str | None = None
+
+    @property
+    def providers(self) -> tuple[Share, ...]:
+        """Each one's share of all stages."""
+        found: dict[str, Share] = {}
+        for share in chain.from_iterable(stage.providers for stage in self.stages):
+            found[share.url] = found.get(share.url, Share(share.url)) + share
+        return tuple(found.values())
+
+    @property
+    def seats(self) -> tuple[Seat, ...]:
+        """Where each task runs whose inputs exist."""
+        return tuple(chain.from_iterable(stage.seats for stage in self.stages))
+
+    @property
+    def unplaced(self) -> tuple[Unplaced, ...]:
+        """Tasks that no provider runs."""
+        return tuple(chain.from_iterable(stage.unplaced for stage in self.stages))
+
+    @property
+    def at_home(self) -> int:
+        """Tasks that run here."""
+        return sum(stage.at_home for stage in self.stages)
+
+    @property
+    def lost(self) -> int:
+        """Inputs that must be made again first."""
+        return sum(stage.lost for stage in self.stages)
+
+    @property
+    def cost(self) -> Cost:
+        """Of all stages, one after another, and of fetching the results."""
+        return sum((stage.cost for stage in self.stages), Cost(bytes_fetched=self.fetched))
+
+    @property
+    def bytes_not_moved(self) -> int:
+        """Bytes that tasks read where they are."""
+        return sum(stage.bytes_not_moved for stage in self.stages)
+
+    def verifying(self, draws: int) -> Cost:
+        """CPU seconds and price of running again so many draws of each stage."""
+        return sum((stage.verifying(draws) for stage in self.stages), Cost())
 
     def to_value(self, draws: int) -> dict[str, Any]:
         """As JSON holds it."""
@@ -64,74 +172,11 @@ class Preview:
             "expected": self.cost.to_value(),
             "bytes_not_moved": self.bytes_not_moved,
             "at_home": self.at_home,
-            "providers": [
-                {**_fields(p), "price": price_text(p.price), "seconds": round(p.seconds, 3)}
-                for p in self.providers
-            ],
-            "tasks": [_fields(seat) for seat in self.seats],
-            "unplaced": [{"task": cid, "reasons": list(why)} for cid, why in self.unplaced.items()],
+            "lost": self.lost,
+            "ends": self.ends,
+            "stages": [stage.to_value() for stage in self.stages],
+            "providers": [p.to_value() for p in self.providers],
+            "tasks": [{name: getattr(seat, name) for name in seat.__slots__} for seat in self.seats],
+            "unplaced": [unplaced.to_value() for unplaced in self.unplaced],
             "verify_99_1": {"cpu_seconds": round(again.seconds, 3), "price": price_text(again.price)},
         }
-
-
-def _fields(value: Share | Seat) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
-
-
-def preview(needs: Sequence[Need], found: Assignment, home: bool) -> Preview:
-    """The shares and seats of an assignment of those of `needs` that are not lazy."""
-    problem, away = found.problem, [need for need in needs if not need.lazy]
-    shares: dict[str, Share] = {}
-    seats: list[Seat] = []
-    for number, need in enumerate(away):
-        place = int(found.placement.place[number])
-        if place < 0:
-            continue
-        terms = problem.places[place]
-        reads = problem.reads(number)
-        sizes = problem.sizes[reads]
-        flags = problem.held.rows(reads).astype(np.int64)
-        here, all_ = int(sizes @ flags[:, place]) if len(reads) else 0, int(sizes.sum())
-        equal = int((sizes @ flags == here).sum()) if len(reads) else 0
-        seconds = float(problem.seconds[number])
-        price = seconds * terms.cpu_price + float(problem.traffic[number]) * terms.byte_price
-        before = shares.get(terms.name, Share(terms.name, 0, 0, 0, 0.0, Decimal(0)))
-        shares[terms.name] = Share(
-            terms.name,
-            before.tasks + 1,
-            before.bytes_held + here,
-            0,
-            before.seconds + seconds,
-            before.price + Decimal(price),
-        )
-        first = need.inputs[0] if need.inputs else None
-        seats.append(Seat(need.cid, first, terms.name, _why(here, all_, equal), all_ - here))
-    moved = _moved(found)
-    lazy = len(needs) - len(away)
-    placement = found.placement
-    return Preview(
-        tuple(
-            Share(s.url, s.tasks, s.bytes_held, moved.get(s.url, 0), s.seconds, s.price)
-            for s in shares.values()
-        ),
-        tuple(seats),
-        dict(found.reasons),
-        lazy + (len(found.reasons) if home else 0),
-        Cost(found.seconds, Decimal(placement.price), placement.bytes_moved),
-        placement.bytes_read - placement.bytes_moved,
-    )
-
-
-def _moved(found: Assignment) -> dict[str, int]:
-    moved: dict[str, int] = {}
-    for i, p in found.placement.moves.tolist():
-        name = found.problem.places[p].name
-        moved[name] = moved.get(name, 0) + int(found.problem.sizes[i])
-    return moved
-
-
-def _why(here: int, all_: int, equal: int) -> str:
-    if not here:
-        return f"no provider holds any of its {all_} bytes; it is done here first"
-    held = f"holds all of its {all_} bytes" if here == all_ else f"holds {here} of its {all_} bytes"
-    return held + (f", as {equal - 1} others do; it is done here first" if equal > 1 else "")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from threading import Lock
 
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
-from codata.execute.account import Account, Cost, Did, Fault
-from codata.execute.assign import Assignment, assign
+from codata.estimate import Estimate
+from codata.execute.account import Account, Cost, Did, Fault, StageCost
 from codata.execute.audit import Lots, Word
 from codata.execute.errands import Errands
 from codata.execute.errors import Distrusted
 from codata.execute.executors import Embedded, Executor, Report
+from codata.execute.forecast import forecast
 from codata.execute.known import all_outputs
-from codata.execute.needs import need_of, need_of_task
-from codata.execute.preview import Preview, preview
+from codata.execute.needs import need_of
+from codata.execute.preview import Preview
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
 from codata.execute.terms import Terms
@@ -25,7 +26,7 @@ from codata.execute.watch import Watch
 from codata.execute.worker import Outcome
 from codata.home import Home
 from codata.ledger import Sealed
-from codata.records.task import Task
+from codata.records.job import Job
 from codata.remote.member import Member
 from codata.remote.pool import Pool
 from codata.remote.proof import Taker
@@ -52,9 +53,21 @@ class Providers(Executor):
         self.rates = Rates.of(home)
         self._takers: dict[int, Taker] = {}
         self._began = time.perf_counter()
-        self._predicted: Cost | None = None
+        self._foreseen: Preview | None = None
+        self._stage = ""
+        self._stages: dict[str, Cost] = {}
+        """What each stage came to."""
         self._hedged = self._at_home = 0
         self._fresh = False
+
+    def begin(self, job: Job, inputs: Mapping[str, CID]) -> None:
+        """Foresee a run, for what comes of it to be held against that."""
+        self._foreseen = self.foresee(job, inputs)[1]
+        self._began = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        """The tasks that come next are of this stage."""
+        self._stage = name
 
     def run(self, tasks: Sequence[CID], url: str, executor: str, report: Report) -> None:
         """Run each task of the home's store at a provider, or here where none can. Raises `Distrusted` where
@@ -79,16 +92,17 @@ class Providers(Executor):
             lots=self._lots,
             rates=self.rates,
         )
+        before = self._spent()
         try:
             watch.run()
         finally:
+            self._stages[self._stage] = self._stages.get(self._stage, Cost()) + (self._spent() - before)
             errands.over.update(tasks)
             errands.leave()
             self._fresh = False
             self._keep_evidence(watch.evidence)
             self._hedged += watch.hedged
             self._at_home += watch.at_home
-            self._expect(watch.first)
         self._disown()
 
     def holds(self, cids: Sequence[CID]) -> list[bool]:
@@ -97,14 +111,12 @@ class Providers(Executor):
         self.pool.locate(cids)
         return [bool(self.pool.holders(cid)) for cid in cids]
 
-    def preview(self, tasks: Sequence[Task]) -> Preview:
-        """Where these tasks would run, and what that would take. Nothing runs and nothing moves."""
+    def foresee(self, job: Job, inputs: Mapping[str, CID]) -> tuple[Estimate, Preview]:
+        """The stages of a run, where their tasks would run, and what that would take. Nothing runs or
+        moves.
+        """
         self._renew()
-        needs = [need_of_task(self._home.store, task) for task in tasks]
-        self.pool.locate(cid for need in needs for cid in need.inputs)
-        away = [need for need in needs if not need.lazy]
-        found = assign(self.pool, away, self.supply.size, self.rates, self._terms.wish, {})
-        return preview(needs, found, self._terms.home)
+        return forecast(self._home, job, inputs, self.pool, self.supply, self.rates, self._terms)
 
     def fetch(self, cids: Sequence[CID]) -> list[CID]:
         """Bring results home, every block proven; returns what no provider gives."""
@@ -127,17 +139,28 @@ class Providers(Executor):
 
     def account(self) -> Account:
         """What the work came to so far."""
-        price = sum((m.price for m in self.pool.members), Decimal(0))
-        seconds = time.perf_counter() - self._began
+        foreseen: dict[str, Cost] = {}
+        for stage in self._foreseen.stages if self._foreseen else ():
+            foreseen[stage.name] = foreseen.get(stage.name, Cost()) + stage.cost
         return Account(
             bytes_moved=self.supply.moved,
             bytes_fetched=self.supply.fetched,
             at_home=self._at_home,
             hedged=self._hedged,
             providers=tuple(_did(m) for m in self.pool.members),
-            predicted=self._predicted,
-            actual=Cost(seconds, price, self.supply.moved),
+            predicted=self._foreseen.cost if self._foreseen else None,
+            actual=self._spent(),
+            stages=tuple(
+                StageCost(name, foreseen.get(name), self._stages.get(name))
+                for name in dict.fromkeys([*foreseen, *self._stages])
+            ),
         )
+
+    def _spent(self) -> Cost:
+        """Since the run began."""
+        price = sum((m.price for m in self.pool.members), Decimal(0))
+        seconds = time.perf_counter() - self._began
+        return Cost(seconds, price, self.supply.moved, self.supply.fetched)
 
     def _renew(self) -> None:
         """Ask who is there, once a stage."""
@@ -161,16 +184,6 @@ class Providers(Executor):
                 kept.append(row.seal)
             for cid in kept:
                 self._home.keeper.pin(cid, "direct", f"evidence on task {receipt.task}")
-
-    def _expect(self, first: Assignment | None) -> None:
-        if first is None:
-            return
-        so_far = self._predicted or Cost()
-        self._predicted = Cost(
-            so_far.seconds + first.seconds,
-            so_far.price + Decimal(first.placement.price),
-            so_far.bytes_moved + first.placement.bytes_moved,
-        )
 
     def _disown(self) -> None:
         """Put aside the work of one who was found false."""

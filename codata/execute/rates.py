@@ -48,14 +48,18 @@ class Rates:
         self._bytes[operation] += receipt.cost.bytes_in
         self._written[operation] += receipt.cost.bytes_out
 
+    def knows(self, operation: str) -> bool:
+        """Whether any receipt says what it takes."""
+        return bool(self._bytes.get(operation))
+
     def seconds(self, operation: str, size: int) -> float:
         """What a task that reads `size` bytes is expected to take of a CPU."""
-        if not self._bytes.get(operation):
+        if not self.knows(operation):
             return size * DEFAULT
         return size * self._cpu_us[operation] / 1e6 / self._bytes[operation]
 
     def traffic(self, operation: str, size: int) -> float:
         """Bytes that a task which reads `size` bytes is expected to read and write."""
-        if not self._bytes.get(operation):
+        if not self.knows(operation):
             return size * _TRAFFIC
         return size * (1 + self._written[operation] / self._bytes[operation])

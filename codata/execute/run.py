@@ -71,6 +71,7 @@ def run(
             for name, root in driven.outputs.items():
                 _fetch(driver, executor, name, _shards(home, root))
 
+    executor.begin(job, inputs)
     driven = driver.drive(lambda: plan(job, inputs, Planner(store)), complete)
     account = executor.account()
     record = _publish(home, job, inputs, driven)

@@ -101,6 +101,7 @@ class Driver:
         found |= looked.known
         todo = [task for cid, task in tasks.items() if cid not in found]
         self._progress.stage(stage.name, len(tasks), len(found))
+        self._executor.stage(stage.name)
         self._mend_seals(found.values())
         driven.conflicts += looked.conflicts
         driven.reused += len(found)

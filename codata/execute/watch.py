@@ -15,7 +15,7 @@ from typing import Final
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from codata.errors import FalseClaim, OutOfResources
-from codata.execute.assign import Assignment, assign
+from codata.execute.assign import assign
 from codata.execute.attempts import HOME, Attempts, disagreement, stragglers
 from codata.execute.audit import Lots, Verdict, Word, judge
 from codata.execute.errands import Errand, Errands, errands_of
@@ -61,7 +61,6 @@ class Watch:
         self._count = len(needs)
         self._took: list[float] = []
         self._beat: dict[int, float] = {}
-        self.first: Assignment | None = None
         self.hedged = 0
         self.evidence: list[Word] = []
         """All words on tasks of which some were false."""
@@ -69,7 +68,7 @@ class Watch:
 
     def run(self) -> None:
         """Until every task has an outcome, or somebody is found false whose work was used."""
-        self.first = self._hand_out(list(self._left.values()))
+        self._hand_out(list(self._left.values()))
         looked = time.monotonic()
         while self._left and not self._pool.to_disown():
             with suppress(Empty):
@@ -81,12 +80,12 @@ class Watch:
 
     # -- handing out -----------------------------------------------------------------------------------------
 
-    def _hand_out(self, runs: Sequence[Attempts], *, home: bool = False) -> Assignment | None:
+    def _hand_out(self, runs: Sequence[Attempts], *, home: bool = False) -> None:
         """Place tasks and start their errands; with `home`, at home. Tasks without a place get an outcome."""
         now = time.monotonic()
         here = [run for run in runs if run.need.lazy or home]
         away = [run for run in runs if not (run.need.lazy or home)]
-        assignment, errands = None, list[Errand]()
+        errands = list[Errand]()
         if away:
             self._pool.locate(cid for run in away for cid in run.need.inputs)
             away = self._with_inputs(away)
@@ -104,7 +103,6 @@ class Watch:
         for run in here:
             run.at[HOME] = now
         self._errands.start(errands, [run.need for run in here])
-        return assignment
 
     def _nowhere(self, run: Attempts, reasons: tuple[str, ...]) -> list[Attempts]:
         """A task that no member can run: the home does, where it may; else that is its outcome."""

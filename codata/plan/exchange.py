@@ -25,7 +25,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from cid_store.cid import CID
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan.stage import FAN_IN, Part, Planner, Results, Stage, outputs
 from codata.records.receipt import Output
 
@@ -181,7 +181,13 @@ def merge(ctx: Context, params: MergeParams, inputs: Inputs) -> Outputs:
     return {"out": scatter(ctx, rows, rows[PARTITION].to_numpy(), params.split)}
 
 
-@op("exchange/answer", version=1, params=Where)
+# Without the number of the partition.
+@op(
+    "exchange/answer",
+    version=1,
+    params=Where,
+    gives=lambda params, taken: Bulk(taken.rows, max(0, taken.row_bytes - 4)),
+)
 def answer(ctx: Context, params: Where, inputs: Inputs) -> Outputs:
     """What all partitions answered to one part: a table of its own, in the order of the part's rows."""
     rows = gather(ctx, inputs["files"], params).drop_columns([PARTITION])

@@ -101,6 +101,24 @@ def seal(planner: Planner, parts: Parts) -> Generator[Stage, Results, Parts]:
     )
 
 
+def even_cuts(sizes: Sequence[tuple[int, int]], shard: int) -> list[Value]:
+    """Cuts as `pick` gives them, about every `shard` bytes: for parts of which no more is known than their
+    rows, of which each has some, and bytes.
+    """
+    rows = np.cumsum([0, *(count for count, _ in sizes)])
+    ends = np.cumsum([0, *(size for _, size in sizes)])
+    count = max(1, round(int(ends[-1]) / shard))
+    at = np.interp(np.linspace(0, int(ends[-1]), count + 1), ends, rows) if ends[-1] else rows[[0, -1]]
+    bounds = np.unique(np.round(at).astype(np.int64))
+    firsts = np.searchsorted(rows, bounds[:-1], side="right") - 1
+    lasts = np.searchsorted(rows, bounds[1:], side="left") - 1
+    starts, stops = bounds[:-1] - rows[firsts], bounds[1:] - rows[lasts]
+    columns = (firsts.tolist(), lasts.tolist(), starts.tolist(), stops.tolist())
+    return [
+        dict(zip(("first", "last", "start", "stop"), cut, strict=True)) for cut in zip(*columns, strict=True)
+    ]
+
+
 def _candidates(planner: Planner, parts: Sequence[Part]) -> Generator[Stage, Results, list[CID]]:
     """The candidate cuts of each part."""
     without = [p for p in parts if p.cuts is None]

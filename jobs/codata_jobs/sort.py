@@ -15,7 +15,7 @@ from pydantic import Field
 
 from cid_store.cid import CID
 from codata.errors import ParameterError
-from codata.ops import Context, Inputs, Outputs, Params, Traced, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import FAN_IN, Part, Parts, Planner, Results, Stage, outputs
 from codata.plan.tracing import gathered, kept
@@ -76,7 +76,12 @@ class NoParams(Params):
     """No parameters."""
 
 
-@op("sort/draw", version=1, params=DrawParams)
+@op(
+    "sort/draw",
+    version=1,
+    params=DrawParams,
+    gives=lambda params, taken: Bulk(taken.rows / params.every, taken.row_bytes),
+)
 def draw(ctx: Context, params: DrawParams, inputs: Inputs) -> Outputs:
     """The key columns of every so-manieth row of one part, in sorted order."""
     (part,) = inputs["data"]
@@ -91,7 +96,12 @@ def concat(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(pa.concat_tables([ctx.table(cid) for cid in inputs["parts"]]))}
 
 
-@op("sort/pick", version=1, params=PickParams)
+@op(
+    "sort/pick",
+    version=1,
+    params=PickParams,
+    gives=lambda params, taken: Bulk(params.partitions - 1, taken.row_bytes),
+)
 def pick(ctx: Context, params: PickParams, inputs: Inputs) -> Outputs:
     """The keys at which partitions begin, all but the first: evenly spaced among those drawn."""
     drawn = pa.concat_tables([ctx.table(cid) for cid in inputs["parts"]])

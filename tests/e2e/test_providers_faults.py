@@ -15,7 +15,6 @@ from cid_store import Store
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.errors import TaskFailed
-from codata.estimate import estimate
 from codata.execute.assign import Wish
 from codata.execute.attempts import Bounds
 from codata.execute.perform import perform
@@ -359,21 +358,30 @@ def test_a_preview_says_where_and_why(data: Spread, tmp_path: Path) -> None:
         Home(tmp_path / "home") as home,
     ):
         know(data, home)
-        todo = estimate(home, job_of(home, STEPS), {"data": data.dataset}).todo
+        job, inputs = job_of(home, STEPS), {"data": data.dataset}
         with Providers(home, [fake.url for fake in fakes]) as executor:
-            seen = executor.preview(todo)
-        assert [p.url for p in seen.providers] == [fakes[1].url]
+            _, seen = executor.foresee(job, inputs)
+        first = seen.stages[0]
+        assert [p.url for p in first.providers] == [fakes[1].url]
         assert [seat.why.split(" of")[0] for seat in seen.seats].count("holds all") == 6
-        assert [seat.why.split(";")[0] for seat in seen.seats if seat.bytes_moved] != []
-        assert seen.cost.bytes_moved == sum(seat.bytes_moved for seat in seen.seats)
-        assert seen.cost.price == pytest.approx(Decimal(2) * Decimal(seen.providers[0].seconds))
-        again = seen.verifying(459)
-        assert again.seconds == pytest.approx(seen.providers[0].seconds)
+        assert len(seen.seats) == len(data.shards)
+        # What it can't fetch itself goes through the home, and so travels twice.
+        assert first.cost.bytes_moved == 2 * sum(seat.bytes_moved for seat in seen.seats) > 0
+        assert first.cost.price == pytest.approx(Decimal(2) * Decimal(first.providers[0].seconds))
+        again = first.verifying(459)
+        assert again.seconds == pytest.approx(first.providers[0].seconds)
         with Providers(home, [fakes[0].url]) as executor:
-            nowhere = executor.preview(todo)
+            _, nowhere = executor.foresee(job, inputs)
         assert nowhere.seats == ()
-        assert set(nowhere.unplaced.values()) == {(f"{fakes[0].url}: runs no rows",)}
-        assert nowhere.at_home == len(data.shards)
+        assert {u.stage: u.reasons for u in nowhere.unplaced} == {
+            "text.normalize + text.length_filter": (f"{fakes[0].url}: runs no rows",),
+            "dedup.exact: answer": (f"{fakes[0].url}: runs no exchange/answer",),
+            "dedup.exact: drop": (f"{fakes[0].url}: runs no dedup/drop",),
+            "sort: partition": (f"{fakes[0].url}: runs no sort/range",),
+            "sort: merge": (f"{fakes[0].url}: runs no sort/merge",),
+        }
+        assert [len(u.named) for u in nowhere.unplaced] == [len(data.shards), 0, 0, 0, 0]
+        assert nowhere.stages[0].at_home == len(data.shards)
 
 
 def test_a_full_provider_is_left(data: Spread, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.records.receipt import Output
 from codata_jobs.dedup.drop import STAYS
@@ -27,6 +27,9 @@ from codata_jobs.dedup.signatures import KEY
 
 EDGE_BYTES = 20
 """Of one edge on its way: two rows, partition."""
+
+_PAIRED = 1 / 16
+"""Edges for each band on its way: a guess, for forecasts alone."""
 
 NODE = "node"
 OTHER = "other"
@@ -72,7 +75,12 @@ class NumbersParams(Params):
     counts: list[int]
 
 
-@op("dedup.minhash/pairs", version=1, params=PairParams)
+@op(
+    "dedup.minhash/pairs",
+    version=1,
+    params=PairParams,
+    gives=lambda params, taken: Bulk(taken.rows * _PAIRED, 16),
+)
 def pairs(ctx: Context, params: PairParams, inputs: Inputs) -> Outputs:
     """The edges of a partition of bands: between rows that share one."""
     rows = ex.gather(ctx, inputs["files"], params)
@@ -87,7 +95,12 @@ def forest(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(_joined(ctx, inputs).forest().table())}
 
 
-@op("dedup.minhash/answer", version=1, params=AnswerParams)
+@op(
+    "dedup.minhash/answer",
+    version=1,
+    params=AnswerParams,
+    gives=lambda params, taken: Bulk(taken.rows, 8),
+)
 def answer(ctx: Context, params: AnswerParams, inputs: Inputs) -> Outputs:
     """The rows of all components but their first, by part."""
     stars = _joined(ctx, inputs).forest()

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Parts, Planner, Stage, outputs
 from codata.steps import FilterParams, GlobalStep, StepPlan, need, step
@@ -27,6 +27,9 @@ REASON: Final = "duplicate"
 
 _ROW_BYTES = 32
 """Of one key on its way: digest, row number, partition, origin."""
+
+_ANSWER_BYTES = 12
+"""Of one repeated row on its way back: row number, partition."""
 
 
 class DedupParams(FilterParams):
@@ -51,7 +54,12 @@ class LaterParams(ex.Where):
     split: ex.Split
 
 
-@op("dedup.exact/keys", version=1, params=KeysParams)
+@op(
+    "dedup.exact/keys",
+    version=1,
+    params=KeysParams,
+    gives=lambda params, taken: Bulk(taken.rows, _ROW_BYTES),
+)
 def keys(ctx: Context, params: KeysParams, inputs: Inputs) -> Outputs:
     """Row numbers and key digests of one part, by partition."""
     (part,) = inputs["data"]
@@ -67,7 +75,13 @@ def keys(ctx: Context, params: KeysParams, inputs: Inputs) -> Outputs:
     return {"out": ex.scatter(ctx, rows, ex.spread(hashes(found), params.partitions), params.split)}
 
 
-@op("dedup.exact/later", version=1, params=LaterParams)
+# At most each row is a repeated one.
+@op(
+    "dedup.exact/later",
+    version=1,
+    params=LaterParams,
+    gives=lambda params, taken: Bulk(taken.rows, _ANSWER_BYTES),
+)
 def later(ctx: Context, params: LaterParams, inputs: Inputs) -> Outputs:
     """The rows of a partition whose key stands in an earlier row, by part."""
     rows = ex.gather(ctx, inputs["files"], params)

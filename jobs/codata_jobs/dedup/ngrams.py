@@ -15,7 +15,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from codata.errors import TaskFailed
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
 from codata.steps import FilterParams, GlobalStep, StepPlan, step
@@ -66,7 +66,13 @@ class JudgeParams(Params):
     threshold: Share
 
 
-@op("dedup.ngrams/hashes", version=1, params=GramParams)
+# A word of a text, with the space after it, is some six bytes.
+@op(
+    "dedup.ngrams/hashes",
+    version=1,
+    params=GramParams,
+    gives=lambda params, taken: Bulk(taken.rows * taken.row_bytes / 6, 12),
+)
 def hashes(ctx: Context, params: GramParams, inputs: Inputs) -> Outputs:
     """Row and hash of every n-gram of a part. Does not depend on other parts."""
     (part,) = inputs["data"]
@@ -75,7 +81,12 @@ def hashes(ctx: Context, params: GramParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(pa.table({ex.ROW: rows, _HASH: pa.array(found.hashes)}))}
 
 
-@op("dedup.ngrams/scatter", version=1, params=ScatterParams)
+@op(
+    "dedup.ngrams/scatter",
+    version=1,
+    params=ScatterParams,
+    gives=lambda params, taken: Bulk(taken.rows, _HASH_BYTES),
+)
 def scatter(ctx: Context, params: ScatterParams, inputs: Inputs) -> Outputs:
     """The hashes of a part by partition."""
     (part,) = inputs["hashes"]

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Outputs, Params, Traced, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, Traced, op
 from codata.plan import exchange as ex
 from codata.plan.stage import Part, Parts, Planner, Results, Stage, outputs
 from codata.steps import FilterParams, GlobalStep, StepPlan, Verdicts, step
@@ -77,7 +77,13 @@ class RewriteParams(SpanParams, FilterParams):
     dropped: bool
 
 
-@op("dedup.sentences/spans", version=1, params=SpanParams)
+# A sentence is some hundred bytes.
+@op(
+    "dedup.sentences/spans",
+    version=1,
+    params=SpanParams,
+    gives=lambda params, taken: Bulk(taken.rows * taken.row_bytes / 100, 16),
+)
 def hashes(ctx: Context, params: SpanParams, inputs: Inputs) -> Outputs:
     """Row, first sentence and hash of every span of a part. Does not depend on other parts."""
     (part,) = inputs["data"]
@@ -90,7 +96,12 @@ def hashes(ctx: Context, params: SpanParams, inputs: Inputs) -> Outputs:
     return {"out": ctx.put_table(pa.table(columns))}
 
 
-@op("dedup.sentences/scatter", version=1, params=ScatterParams)
+@op(
+    "dedup.sentences/scatter",
+    version=1,
+    params=ScatterParams,
+    gives=lambda params, taken: Bulk(taken.rows, _SPAN_BYTES),
+)
 def scatter(ctx: Context, params: ScatterParams, inputs: Inputs) -> Outputs:
     """The hashes of a part by partition."""
     (part,) = inputs["spans"]

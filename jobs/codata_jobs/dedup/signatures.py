@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
-from codata.ops import Context, Inputs, Outputs, Params, op
+from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan import exchange as ex
 from codata_jobs.dedup.grams import GramParams, grams
 
@@ -52,7 +52,12 @@ def functions(seed: int, count: int) -> tuple[NDArray[np.uint64], NDArray[np.uin
     return a, drawn.randint(0, PRIME, dtype=np.uint64, size=count)
 
 
-@op("dedup.minhash/signatures", version=1, params=SignatureParams)
+@op(
+    "dedup.minhash/signatures",
+    version=1,
+    params=SignatureParams,
+    gives=lambda params, taken: Bulk(taken.rows, 4 + KEY_BYTES * params.bands),
+)
 def signatures(ctx: Context, params: SignatureParams, inputs: Inputs) -> Outputs:
     """Row number and band keys of each row of a part that has n-grams. Does not depend on other parts."""
     from codata_jobs.kernels import minhash
@@ -69,7 +74,12 @@ def signatures(ctx: Context, params: SignatureParams, inputs: Inputs) -> Outputs
     return {"out": ctx.put_table(pa.table({ex.ROW: pa.array(rows), BANDS: packed}))}
 
 
-@op("dedup.minhash/bands", version=1, params=BandParams)
+@op(
+    "dedup.minhash/bands",
+    version=1,
+    params=BandParams,
+    gives=lambda params, taken: Bulk(taken.rows * taken.row_bytes / KEY_BYTES, ROW_BYTES),
+)
 def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     """The bands of a part's signatures, each with its row, by partition."""
     (part,) = inputs["signatures"]
