@@ -108,7 +108,7 @@ def check(home: Home, out: Output, root: CID, on: Sequence[str] | None, sample: 
     with clients(home, urls) as asked, reach(home, urls) as within:
         held = ask(parts(within, root), asked)
         made = [
-            challenge(held.parts, holder, client, within, draws)
+            challenge(held.parts, holder, client, draws)
             for holder, client in zip(held.holders, asked, strict=True)
         ]
     out.result(holdings.check_value(held, made, draws), holdings.check_text(held, made))

@@ -45,6 +45,7 @@ def where_value(held: Holdings) -> dict[str, Any]:
         "providers": [
             {
                 "url": holder.url,
+                "did": holder.did or None,
                 "records": holder.records,
                 "shards": int(holder.pieces.sum()),
                 "bytes": holder.size(held.parts),
@@ -66,6 +67,7 @@ def where_text(held: Holdings) -> str:
     ]
     if held.nowhere:
         lines.append(f"held by none of them: {len(held.nowhere)}: {_some(held.nowhere)}")
+    lines += [f"{url} is the provider at {known}: both are one copy" for url, known in held.aliases]
     return "\n".join(lines + _errors([(holder.url, holder.error) for holder in held.holders]))
 
 
@@ -165,6 +167,7 @@ def check_text(held: Holdings, made: Sequence[Challenge]) -> str:
             lines += _check_lines(one, int(holder.pieces.sum()), holder.size(held.parts))
     if held.nowhere:
         lines.append(f"held by none of them: {len(held.nowhere)}: {_some(held.nowhere)}")
+    lines += [f"{url} is the provider at {known}: both are one copy" for url, known in held.aliases]
     return "\n".join(lines)
 
 

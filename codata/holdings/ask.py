@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from cid_store.stores.overlay import OverlayStore
 from codata.holdings.parts import Parts
 from codata.home import Home
 from codata.remote.client import Client
+from codata.remote.errors import ProviderRefused
 
 _AT_ONCE: Final = 16  # providers asked at once
 _LINES: Final = 1 << 16  # CIDs in one request
@@ -30,12 +31,18 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Holder:
     """A provider's word: which pieces, in the order of the parts, and whether it has the records. `error`:
-    why it gave none."""
+    why it gave none. `did`: who it says to be, "" where it does not say."""
 
     url: str
     pieces: Flags
     records: bool = False
     error: CidStoreError | None = None
+    did: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is told apart by: a provider may have several URLs."""
+        return self.did or self.url
 
     def size(self, parts: Parts) -> int:
         """Bytes of the pieces that it says it holds."""
@@ -51,11 +58,21 @@ class Holdings:
 
     @property
     def copies(self) -> npt.NDArray[np.int64]:
-        """How many say that they hold each piece."""
-        total = np.zeros(len(self.parts.pieces), np.int64)
+        """How many say that they hold each piece; one of several URLs counts once."""
+        held: dict[str, Flags] = {}
         for holder in self.holders:
-            total += holder.pieces
+            held[holder.name] = held[holder.name] | holder.pieces if holder.name in held else holder.pieces
+        total = np.zeros(len(self.parts.pieces), np.int64)
+        for pieces in held.values():
+            total += pieces
         return total
+
+    @property
+    def aliases(self) -> list[tuple[str, str]]:
+        """URLs of providers that have another one before, which is named beside them."""
+        first: dict[str, str] = {}
+        urls = [(holder.url, first.setdefault(holder.name, holder.url)) for holder in self.holders]
+        return [(url, known) for url, known in urls if url != known]
 
     @property
     def nowhere(self) -> list[CID]:
@@ -104,11 +121,18 @@ def ask(parts: Parts, asked: Sequence[Client]) -> Holdings:
 def holder(parts: Parts, client: Client) -> Holder:
     """One provider's word."""
     try:
+        did = _did(client)
         held = claimed(client, [*parts.records, *(piece.cid for piece in parts.pieces)])
     except CidStoreError as e:
         return Holder(client.url, np.zeros(len(parts.pieces), np.bool_), error=e)
     records = len(parts.records)
-    return Holder(client.url, held[records:], bool(held[:records].all()))
+    return Holder(client.url, held[records:], bool(held[:records].all()), did=did)
+
+
+def _did(client: Client) -> str:
+    with suppress(ProviderRefused):  # of another make: it has the answer to `/have` and no other
+        return client.did()
+    return ""
 
 
 def claimed(client: Client, cids: Sequence[CID]) -> Flags:

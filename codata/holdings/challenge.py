@@ -2,7 +2,8 @@
 
 Blocks are drawn by bytes, with replacement, from fresh randomness, after the provider has said what it holds.
 Who lacks a share d of those bytes is found out by n draws with probability 1 - (1 - d)^n. What is shown is
-that the provider could give these blocks at this time; not where it had them from.
+that the provider could give these blocks at this time, and the nodes that lead to them; not where it had them
+from.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, Literal
 
-from cid_store import Store
-from cid_store.cid import CID
+from cid_store.cid import CID, DAG_PB
+from cid_store.codecs import dag_pb
 from cid_store.errors import (
     BlockNotFound,
     CidStoreError,
@@ -26,7 +27,8 @@ from cid_store.errors import (
     LimitExceeded,
 )
 from codata.holdings.ask import Holder
-from codata.holdings.parts import Parts, Piece, leaves
+from codata.holdings.parts import Parts, Piece
+from codata.provider.held import MAX_DEPTH
 from codata.remote.client import Client
 
 SAMPLE: Final = 44
@@ -86,12 +88,11 @@ def challenge(
     parts: Parts,
     holder: Holder,
     client: Client,
-    store: Store,
     sample: int = SAMPLE,
     rng: random.Random | None = None,
 ) -> Challenge:
-    """Ask for `sample` blocks of what `holder` claims. In `store` are the nodes that say which blocks there
-    are. `rng`: by default the system's own randomness."""
+    """Ask for `sample` blocks of what `holder` claims, and for the nodes above them. `rng`: by default the
+    system's own randomness."""
     if holder.error is not None:
         return Challenge(holder.url, (), holder.error)
     claimed = [piece for piece, held in zip(parts.pieces, holder.pieces, strict=True) if held]
@@ -100,7 +101,7 @@ def challenge(
     rng = rng or random.SystemRandom()
     drawn = [(piece, rng.random()) for piece in _draw(claimed, sample, rng)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        draws = pool.map(lambda draw: _try(draw[0], client, store, draw[1]), drawn)
+        draws = pool.map(lambda draw: _try(draw[0], client, draw[1]), drawn)
         return Challenge(holder.url, tuple(draws))
 
 
@@ -109,19 +110,36 @@ def _draw(claimed: Sequence[Piece], sample: int, rng: random.Random) -> list[CID
     return [claimed[bisect_right(ends, rng.randrange(ends[-1]))].cid for _ in range(sample)]
 
 
-def _try(piece: CID, client: Client, store: Store, where: float) -> Draw:
-    """Draw a block of a piece by its bytes, `where` in [0, 1) of them, and fetch it from the provider."""
+def _try(piece: CID, client: Client, where: float) -> Draw:
+    """Draw a block of a piece by its bytes, `where` in [0, 1) of them, and fetch it from the provider, node
+    by node from the piece's root on: from this provider alone, since any other could answer in its place.
+    """
     block = piece
     try:
-        blocks = leaves(store, piece)
-        ends = list(accumulate(size for _, size in blocks))
-        block = blocks[bisect_right(ends, int(where * ends[-1]))][0]
-        # From this provider alone, and proven: a store that has it would answer in its place.
-        client.blocks.get(block)
-    except BlockNotFound as e:
-        return Draw(piece, CID(e.cid or block), "missing", "it says that it does not hold this block")
-    except (CorruptBlock, LimitExceeded, DecodeError) as e:
+        for _ in range(MAX_DEPTH):
+            below = _below(block, client.blocks.get(block))
+            if not below:
+                break
+            ends = list(accumulate(size for _, size in below))
+            at = where * ends[-1]
+            chosen = min(bisect_right(ends, at), len(below) - 1)
+            block, size = below[chosen]
+            where = (at - (ends[chosen] - size)) / size
+    except BlockNotFound:
+        return Draw(piece, block, "missing", "it says that it does not hold this block")
+    except (CorruptBlock, LimitExceeded) as e:
         return Draw(piece, block, "wrong", e.message)
     except CidStoreError as e:
         return Draw(piece, block, "unanswered", e.message)
     return Draw(piece, block, "given")
+
+
+def _below(block: CID, data: bytes | memoryview) -> list[tuple[CID, int]]:
+    """What a proven block links to, with bytes as it states them; nothing for one that holds content, or that
+    follows no format: that is not its holder's fault."""
+    if block.codec != DAG_PB:
+        return []
+    try:
+        return [(link.hash, max(link.tsize or 0, 1)) for link in dag_pb.decode(data).links]
+    except (DecodeError, LimitExceeded):
+        return []

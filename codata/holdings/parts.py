@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from cid_store import Store
-from cid_store.cid import CID, DAG_CBOR, DAG_PB
-from cid_store.codecs import dag_pb
-from cid_store.errors import LimitExceeded
+from cid_store.cid import CID, DAG_CBOR
 from cid_store.unixfs import stat
 from codata.closure import is_record, roots_of
 from codata.records import pages
 from codata.records.base import kind_of
 from codata.records.manifest import Manifest
-
-MAX_BLOCKS: Final = 1 << 20
-"""Blocks of one piece that are looked at: as many as a provider looks up before it says that it holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +49,6 @@ def parts(store: Store, root: CID) -> Parts:
         records, found = [root], [_piece(store, root)]
     unique = {piece.cid: piece for piece in found}
     return Parts(root, tuple(dict.fromkeys(records)), tuple(unique.values()))
-
-
-def leaves(store: Store, piece: CID) -> Sequence[tuple[CID, int]]:
-    """The blocks of a piece that hold content, with their bytes as the nodes above them state; itself, if it
-    is one block. Raises `BlockNotFound`, `DecodeError`, `LimitExceeded`."""
-    return list(_leaves(store, piece)) or [(piece, 1)]
-
-
-def _leaves(store: Store, piece: CID) -> Iterator[tuple[CID, int]]:
-    if piece.codec != DAG_PB:
-        return
-    pending, seen = [piece], {piece}
-    while pending:
-        for link in dag_pb.decode(store.get(pending.pop())).links:
-            if link.hash in seen:
-                continue
-            if len(seen) > MAX_BLOCKS:
-                raise LimitExceeded(f"{piece} has more than {MAX_BLOCKS} blocks", cid=piece)
-            seen.add(link.hash)
-            if link.hash.codec == DAG_PB:
-                pending.append(link.hash)
-            else:
-                yield link.hash, max(link.tsize or 0, 1)
 
 
 def _piece(store: Store, cid: CID) -> Piece:

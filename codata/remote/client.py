@@ -24,7 +24,7 @@ from cid_store.stores.gateway.origin import Origin
 from codata import signing
 from codata.identity import Identity
 from codata.placement.problem import Array
-from codata.remote.answers import body_of, lines_of, object_of, refused
+from codata.remote.answers import body_of, lines_of, object_of, printable, refused
 from codata.remote.errors import (
     ProviderBusy,
     ProviderError,
@@ -77,6 +77,11 @@ class Client:
     def offer(self) -> Offer:
         """What it offers."""
         return Offer.parse(self.url, object_of(self.url, self._ask("GET", "/offer")))
+
+    def did(self) -> str:
+        """The DID that it states for itself, to whoever asks; "" where it states none."""
+        stated = object_of(self.url, self._ask("GET", "/health")).get("did")
+        return printable(stated) if isinstance(stated, str) else ""
 
     def have(self, cids: Sequence[CID]) -> Array:
         """A bit for each CID that it says it holds in full: uint8, the first the highest of a byte."""
