@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from cid_store.stores.memory import MemoryStore
 from cid_store.walk import walk
 from codata.provider import resolve
 from codata.provider.car_options import ByteRange
+from codata.provider.server import bind
+from codata.provider.settings import Address
 from tests.fixtures import shared
 from tests.unit.gateway_serving import Running, blocks_of, fixture_roots, load_fixtures, serving
 
@@ -370,6 +373,13 @@ def test_filenames_can_not_break_out_of_their_header(gateway: Running) -> None:
     assert gateway.get(url + "a%e2%80%aeb").headers["content-disposition"] == 'attachment; filename="a_b"'
     long = gateway.get(url + "%d0%b6" * 300).headers["content-disposition"]
     assert long == f"attachment; filename=\"{'_' * 200}\"; filename*=UTF-8''{'%D0%B6' * 200}"
+
+
+def test_an_answer_does_not_wait_for_the_receipt_of_its_head() -> None:
+    with bind(Address("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_other_methods(gateway: Running) -> None:
