@@ -26,7 +26,9 @@ _INDEX: Final = re.compile("[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """`roots`: the CID at each part of the path, its end last. `passed`: the blocks read before that end."""
+    """`roots`: the CID of the root and of what each name leads to, or lies in; the end is the last. `passed`:
+    the blocks read before that end.
+    """
 
     roots: tuple[CID, ...]
     passed: tuple[Block, ...]
@@ -48,10 +50,13 @@ def resolve(store: Store, path: ContentPath) -> Resolved:
         cid = roots[-1]
         if cid.codec in (DAG_CBOR, DAG_JSON):
             block = Block(cid, store.get(cid))
-            names, target = _inside(block, names)
+            left, target = _inside(block, names)
             if target is None:
+                roots += [cid] * len(names)
                 break
             passed.append(block)
+            roots += [cid] * (len(names) - len(left) - 1)
+            names = left
         else:
             target = follow(store, cid, (names[0],), passed)
             names = names[1:]

@@ -87,6 +87,7 @@ REQUIREMENTS = (
         "`dups=y`: each block each time; `dups=n`: once",
         _SUITE,
         _UNIT + "test_blocks_that_stand_twice_in_a_folder",
+        _HERE + "test_bytes_of_a_file_whose_blocks_repeat",
     ),
     _must("blocks inside identity CIDs never come", _SUITE, _UNIT + "test_identity_blocks_are_not_in_cars"),
     _must(
@@ -121,7 +122,9 @@ REQUIREMENTS = (
     ),
     _should("`nosniff`; `Accept-Ranges: none` with CARs", _SUITE),
     _should(
-        "X-Ipfs-Path, and X-Ipfs-Roots with a CID for each part of the path", _UNIT + "test_a_path_to_a_block"
+        "X-Ipfs-Path, and X-Ipfs-Roots with a CID for each part of the path",
+        _UNIT + "test_a_path_to_a_block",
+        _HERE + "test_roots_are_one_for_each_part_of_a_path",
     ),
     # what can't be served
     _must(

@@ -13,6 +13,7 @@ import pytest
 
 from cid_store.car import open_car
 from cid_store.cid import CID
+from cid_store.codecs import dag_cbor
 from tests.conformance.case import CAR, RAW
 from tests.conformance.published import published
 from tests.unit.gateway_serving import Running, blocks_of, load_fixtures, serving
@@ -179,6 +180,28 @@ def test_bytes_before_the_beginning_show_the_root(gateway: Running) -> None:
     assert blocks_of(answer.content) == [FILE]
     scope = gateway.get(f"/ipfs/{FILE}?format=car&dag-scope=block")
     assert answer.content == scope.content
+
+
+def test_bytes_of_a_file_whose_blocks_repeat(gateway: Running) -> None:
+    root = gateway.home.store.put_file(bytes(3 << 20))
+    zeros = CID.make(0x55, bytes(1 << 20))
+    url = f"/ipfs/{root}?format=car&entity-bytes="
+    assert blocks_of(gateway.get(f"{url}0:*&car-dups=y").content) == [root, zeros, zeros, zeros]
+    assert blocks_of(gateway.get(f"{url}{1 << 20}:*&car-dups=y").content) == [root, zeros, zeros]
+    assert blocks_of(gateway.get(f"{url}0:*&car-dups=n").content) == [root, zeros]
+
+
+def test_roots_are_one_for_each_part_of_a_path(gateway: Running) -> None:
+    store = gateway.home.store
+    leaf = store.put(b"leaf")
+    inner = store.put(dag_cbor.encode({"list": [1, {"leaf": leaf}]}), 0x71)
+    outer = store.put(dag_cbor.encode({"inner": inner}), 0x71)
+    path = f"/ipfs/{outer}/inner/list/1"
+    for form in FORMS:
+        inside = gateway.get(f"{path}?{form}").headers["x-ipfs-roots"]
+        assert inside == f"{outer},{inner},{inner},{inner}"
+        through = gateway.get(f"{path}/leaf?{form}").headers["x-ipfs-roots"]
+        assert through == f"{outer},{inner},{inner},{inner},{leaf}"
 
 
 def test_the_version_in_a_car_is_the_one_that_is_said(gateway: Running) -> None:

@@ -6,7 +6,7 @@ A case that Kubo fails would be one that was read wrongly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -15,33 +15,16 @@ import pytest
 from cid_store.block import Block
 from cid_store.cid import CID
 from codata.provider.car_stream import car_pieces
-from scripts.conformance import load, serving
 from tests.conformance import report
 from tests.conformance.case import Answer, Case, at, below, car
-from tests.conformance.published import FOLDER, Published, published
+from tests.conformance.gateways import codata_gateway, kubo_gateway
+from tests.conformance.published import Published, published
 from tests.conformance.requirements import REQUIREMENTS
-from tests.fixtures import shared
-from tests.kubo import kubo
 
 Gateway = Callable[[Case], httpx.Response]
 
 
-@contextmanager
-def _codata(folder: Path) -> Iterator[str]:
-    load(folder, shared(FOLDER))
-    with serving(folder) as url:
-        yield url
-
-
-@contextmanager
-def _kubo(folder: Path) -> Iterator[str]:
-    with kubo(folder, gateway=True) as node:
-        cars = sorted({str(shared(f"{FOLDER}/{case.fixture}.car")) for case in report.CASES})
-        node.run("dag", "import", "--pin-roots=false", *cars)
-        yield node.gateway
-
-
-@pytest.fixture(scope="module", params=[_codata, _kubo], ids=["codata", "kubo"])
+@pytest.fixture(scope="module", params=[codata_gateway, kubo_gateway], ids=["codata", "kubo"])
 def gateway(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Asks for a case. As in the suite, nothing is sent that a case does not name."""
     with ExitStack() as stack:
