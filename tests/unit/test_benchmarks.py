@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import inputs, pairs, run
+from benchmarks import dedup, inputs, pairs, run
 
 KIB = 1 << 10
 
@@ -21,6 +22,7 @@ TINY = {
     "car": (["--size", "64KiB", *ONCE], "codata car verify"),
     "cid": (["--size", "64KiB", *ONCE], "codata cid"),
     "cluster": (["--size", "256KiB", "--shards", "4", "--workers", "2", *ONCE], "stock Dask"),
+    "dedup": (["--rows", "2000", "--workers", "1"], "larger worker"),
     "feed": (["--rows", "512", "--length", "65", "--batch", "32"], "feed, second epoch"),
     "folder": (["--files", "20", *ONCE], "codata cid"),
     "gateway": (["--size", "1MiB", "--have", "100", *ONCE], "http.server"),
@@ -83,6 +85,17 @@ def test_rows_are_json_of_the_size_asked_for_and_always_the_same() -> None:
     assert 0 <= sum(map(len, made)) - 100 * KIB < 60 * KIB
     rows = [json.loads(line) for line in made]
     assert [row["id"] for row in rows] == list(range(len(rows)))
+
+
+def test_a_row_of_short_text_depends_on_its_number_alone_and_may_repeat_an_earlier_one() -> None:
+    numbers = np.arange(4000, dtype=np.uint64)
+    rows = list(dedup.texts(numbers))
+    assert list(dedup.texts(numbers[1500:1503])) == rows[1500:1503]
+    assert {len(row) for row in rows} == {dedup.WORDS}
+    found = {" ".join(row) for row in rows}
+    near = {" ".join(row[:-1]) for row in rows}
+    assert 0.66 < len(near) / len(rows) < 0.74
+    assert 0.10 < (len(found) - len(near)) / len(rows) < 0.20
 
 
 def test_turns_are_taken_and_the_warm_up_is_not_counted() -> None:
