@@ -19,12 +19,12 @@ from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from cid_store.store import Store
 from codata.execute.assign import Assignment, Holders
-from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
+from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home, Stopped
 from codata.execute.needs import Need
 from codata.execute.supply import Supply
 from codata.execute.worker import Outcome
 from codata.remote.client import MAX_TASKS
-from codata.remote.errors import ProviderError, ProviderFull, ProviderLied, ProviderRefused
+from codata.remote.errors import OwnStoreFailed, ProviderError, ProviderFull, ProviderLied, ProviderRefused
 from codata.remote.member import Member
 from codata.remote.pool import Pool
 from codata.remote.proof import Taker
@@ -114,17 +114,21 @@ class Errands:
 
     def _graph(self, errands: Sequence[Errand], here: Sequence[Need]) -> dict[str, tuple[Any, ...]]:
         graph: dict[str, tuple[Any, ...]] = {}
+        waiting_for: dict[CID, list[Member]] = {}
 
-        def home(cid: CID) -> str:
+        def home(cid: CID, *members: Member) -> str:
             key = f"home-{cid}"
-            graph[key] = (self._bring, cid)
+            waiting_for.setdefault(cid, []).extend(members)
+            graph[key] = (self._bring, cid, self._alive(waiting_for[cid]))
             return key
 
         for errand in errands:
             number = errand.member.number
             lacking = set(errand.push)
             sent = {cid: f"send-{number}-{cid}" for cid in errand.push}
-            graph |= {key: (self._send, errand.member, cid, home(cid)) for cid, key in sent.items()}
+            graph |= {
+                key: (self._send, errand.member, cid, home(cid, errand.member)) for cid, key in sent.items()
+            }
             ready = [need for need in errand.needs if lacking.isdisjoint(need.inputs)]
             waiting = [need for need in errand.needs if not lacking.isdisjoint(need.inputs)]
             most = errand.member.terms.tasks
@@ -145,11 +149,20 @@ class Errands:
 
     # -- nodes: what they return, others are given; they never raise -----------------------------------------
 
-    def _bring(self, cid: CID) -> tuple[CID, CidStoreError | None]:
+    def _alive(self, members: Sequence[Member]) -> Callable[[int], None]:
+        """What is told of bytes on their way to these: however long an input takes, they do not stall."""
+
+        def beat(size: int) -> None:
+            for member in members:
+                self.events.put(Beat(member))
+
+        return beat
+
+    def _bring(self, cid: CID, progress: Callable[[int], None]) -> tuple[CID, CidStoreError | None]:
         try:
-            self._supply.bring(cid)
+            self._supply.bring(cid, progress=progress)
         except Exception as e:  # noqa: BLE001 - see `_named`
-            return cid, _named(e)
+            return cid, self._named(e)
         return cid, None
 
     def _send(
@@ -158,9 +171,9 @@ class Errands:
         if brought[1] is not None:
             return brought
         try:
-            self._supply.push(member, [cid])
+            self._supply.push(member, [cid], progress=self._alive([member]))
         except Exception as e:  # noqa: BLE001 - see `_named`
-            return cid, _named(e)
+            return cid, self._named(e)
         self.events.put(Beat(member))
         return cid, None
 
@@ -187,14 +200,14 @@ class Errands:
         try:
             self._follow(errand, left)
         except Exception as e:  # noqa: BLE001 - see `_named`
-            self._broke(member, list(left), _named(e))
+            self._broke(member, list(left), self._named(e))
 
     def _follow(self, errand: Errand, left: dict[CID, Need]) -> None:
         member = errand.member
         if not left:
             return
         records = list(dict.fromkeys(cid for need in left.values() for cid in reversed(need.records)))
-        member.client.upload(self._store.get_many(records), member.terms.upload)
+        member.client.upload(self._supply.store.get_many(records), member.terms.upload)
         states = member.client.submit(list(left), errand.sources)
         self.events.put(Beat(member))
         if errand.pull and not any(s.kind in _LACKING for s in states.values()):
@@ -228,6 +241,8 @@ class Errands:
         self.events.put(Failed(member, need.cid, error, lacking=state.kind in _LACKING))
 
     def _broke(self, member: Member, tasks: Sequence[CID], error: CidStoreError) -> None:
+        if isinstance(error, OwnStoreFailed):
+            return  # it ends the run, and is not this member's
         member.fault(error)
         self.events.put(Broke(member, tuple(tasks), error))
 
@@ -244,14 +259,17 @@ class Errands:
             self._at_home(ready, lambda outcome: self.events.put(Home(outcome)))
         except Exception as e:  # noqa: BLE001 - see `_named`
             for cid in ready:
-                self.events.put(Home(Outcome(cid, error=_named(e))))
+                self.events.put(Home(Outcome(cid, error=self._named(e))))
 
-
-def _named(error: Exception) -> CidStoreError:
-    """Any error as one that can be told: what went wrong in a thread must not leave tasks that nobody has."""
-    if isinstance(error, CidStoreError):
-        return error
-    return CidStoreError(f"{type(error).__name__}: {error}")
+    def _named(self, error: Exception) -> CidStoreError:
+        """Any error as one that can be told: what went wrong in a thread must not leave tasks that nobody
+        has. One of the home's own store ends it all.
+        """
+        if isinstance(error, OwnStoreFailed):
+            self.events.put(Stopped(error))
+        if isinstance(error, CidStoreError):
+            return error
+        return CidStoreError(f"{type(error).__name__}: {error}")
 
 
 def _run(graph: dict[str, tuple[Any, ...]]) -> None:

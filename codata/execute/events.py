@@ -9,6 +9,7 @@ from cid_store.errors import CidStoreError
 from codata.execute.worker import Outcome
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
+from codata.remote.errors import OwnStoreFailed
 from codata.remote.member import Member
 
 
@@ -54,4 +55,11 @@ class Home:
     outcome: Outcome
 
 
-Event = Ended | Failed | Broke | Beat | Home
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The home itself failed: nothing can go on, and no member is to blame."""
+
+    error: OwnStoreFailed
+
+
+Event = Ended | Failed | Broke | Beat | Home | Stopped

@@ -20,7 +20,7 @@ from codata.execute.attempts import HOME, Attempts, disagreement, stragglers
 from codata.execute.audit import Lots, Verdict, Word, judge
 from codata.execute.errands import Errand, Errands, errands_of
 from codata.execute.errors import InputsGone
-from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home
+from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home, Stopped
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
@@ -67,7 +67,9 @@ class Watch:
         self.at_home = 0
 
     def run(self) -> None:
-        """Until every task has an outcome, or somebody is found false whose work was used."""
+        """Until every task has an outcome, or somebody is found false whose work was used. Raises
+        `OwnStoreFailed` where the home itself can't go on.
+        """
         self._hand_out(list(self._left.values()))
         looked = time.monotonic()
         while self._left and not self._pool.to_disown():
@@ -149,6 +151,8 @@ class Watch:
             self._failed(event)
         elif isinstance(event, Broke):
             self._gone(event.member, event.tasks)
+        elif isinstance(event, Stopped):
+            raise event.error
         else:
             self._home_ended(event)
 

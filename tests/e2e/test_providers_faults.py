@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -12,8 +13,10 @@ import pytest
 import yaml
 
 from cid_store import Store
+from cid_store.block import Block
 from cid_store.cid import CID
-from cid_store.errors import CidStoreError
+from cid_store.errors import CidStoreError, StoreError
+from cid_store.stores.memory import MemoryStore
 from codata.errors import TaskFailed
 from codata.execute.assign import Wish
 from codata.execute.attempts import Bounds
@@ -21,12 +24,16 @@ from codata.execute.perform import perform
 from codata.execute.progress import Quiet
 from codata.execute.providers import Providers
 from codata.execute.run import RunResult, run
+from codata.execute.supply import Supply
 from codata.execute.terms import Terms
 from codata.home import Home
 from codata.records.manifest import Manifest
 from codata.records.receipt import Receipt
 from codata.records.run import Run
 from codata.records.task import Task
+from codata.remote.errors import OwnStoreFailed
+from codata.remote.own import OwnStore
+from codata.remote.proof import Taker
 from codata.table import cutter
 from codata.verify.structure import check_structure
 from tests.command import Commands
@@ -402,6 +409,50 @@ def test_inputs_at_home_are_pushed_to_who_can_run(data: Spread, tmp_path: Path) 
             result = run(home, job_of(home, STEPS), {"data": data.dataset}, executor)
         assert result.outputs == data.alone.outputs
         assert result.bytes_moved == sum(home.store.open_file(cid).size for cid in data.shards)
+
+
+@pytest.mark.parametrize("way", ["bring", "push"])
+def test_an_input_that_takes_long_is_no_stall_as_long_as_bytes_move(
+    data: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    move = getattr(Supply, way)
+
+    def slowly(self: Supply, *args: Any, progress: Any = None, **named: Any) -> None:
+        for _ in range(60):
+            time.sleep(0.1)
+            if progress is not None:
+                progress(1)
+        move(self, *args, progress=progress, **named)
+
+    behaviours = [Behaviour(refuse="no tasks"), Behaviour()]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        _forget(fakes[1:], data)
+        monkeypatch.setattr(Supply, way, slowly)
+        result = _run(data, home, fakes, home=False, bounds=Bounds(patience=4, least=60))
+        assert result.outputs == data.alone.outputs
+        assert _words(result)[1] == "good"
+        assert not result.account.providers[1].faults
+
+
+def test_a_home_that_fails_ends_the_run_and_blames_nobody(
+    data: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with _providers(data, tmp_path, [Behaviour()]) as fakes, Home(tmp_path / "home") as home:
+        know(data, home)
+        job = job_of(home, STEPS)
+        with Providers(home, [fakes[0].url], Terms(bounds=PATIENT)) as executor:
+            monkeypatch.setattr(Taker, "_keep", lambda self, cids: OwnStore(_Full()).put(b"what it gave"))
+            with pytest.raises(OwnStoreFailed, match="no space left"):
+                run(home, job, {"data": data.dataset}, executor)
+            (provider,) = executor.account().providers
+            assert (provider.word, provider.faults) == ("good", ())
+
+
+class _Full(MemoryStore):
+    """A disk without room."""
+
+    def _write(self, blocks: Sequence[Block]) -> None:
+        raise StoreError("no space left on the device")
 
 
 def test_nobody_answers(data: Spread, tmp_path: Path) -> None:
