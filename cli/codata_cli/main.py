@@ -8,6 +8,7 @@ import sys
 import typer
 
 from cid_store.errors import CidStoreError
+from codata import process
 from codata_cli import (
     add,
     cars,
@@ -57,6 +58,7 @@ def version(json: JsonOption = False) -> None:
 def main() -> None:
     """Run the command line; no traceback reaches a user."""
     _fill_streams()
+    process.hasten()
     sys.exit(_run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -170,7 +171,7 @@ def run(
     work is not used, and the result is right.
     """
     from cid_store.errors import UsageError
-    from codata.execute.run import run as start
+    from codata.execute.ahead import expect
     from codata.names import check_name
     from codata_cli.progress import progress
 
@@ -180,25 +181,30 @@ def run(
     if on and cluster:
         raise UsageError("--on and --cluster exclude each other")
     wanted, _ = wish(prefer, deadline), share(audit)
-    with session(home, json, store) as (opened, out):
+    with ExitStack() as stack:
+        opened, out = stack.enter_context(session(home, json, store))
         if on:
             bring_dataset(opened, on, dataset)
+        else:
+            where = stack.enter_context(executor(workers, cluster, tls, opened.store_url))
+            expect(opened, opened.resolve(dataset), where)
+        from codata.execute.run import run as start  # only now: it takes long, and workers start meanwhile
+
         loaded, inputs = _load(opened, job, dataset, input_, limit, keep_dropped)
-        where = (
-            providers(
-                opened,
-                on,
-                list(inputs.values()),
-                wanted=wanted,
-                no_home=no_home,
-                audit=audit,
-                patience=patience,
-                workers=workers,
+        if on:
+            where = stack.enter_context(
+                providers(
+                    opened,
+                    on,
+                    list(inputs.values()),
+                    wanted=wanted,
+                    no_home=no_home,
+                    audit=audit,
+                    patience=patience,
+                    workers=workers,
+                )
             )
-            if on
-            else executor(workers, cluster, tls, opened.store_url)
-        )
-        with where, progress(json) as bar:
+        with progress(json) as bar:
             result = start(opened, loaded, inputs, where, bar, leave=leave)
         outputs = dict(result.outputs)
         first = next(iter(outputs.values()))

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Self
 from cid_store.cid import CID
 from codata.errors import OutOfResources
 from codata.execute.account import Account
-from codata.execute.worker import Outcome, release, set_up, work
+from codata.execute.worker import Outcome, ready, release, set_up, work
 from codata.records.job import Job
 
 Report = Callable[[Outcome], None]
@@ -52,6 +52,9 @@ class Executor(ABC):
     def account(self) -> Account:
         """What the work came to so far."""
         return Account()
+
+    def expect(self, tasks: int) -> None:  # noqa: B027 - most have nothing to prepare
+        """So many tasks may come soon: what can be prepared for them may be, before they are known."""
 
     @abstractmethod
     def close(self) -> None:
@@ -113,6 +116,13 @@ class Embedded(Executor):
             except BrokenProcessPool:
                 self._retry(left(), url, executor, report)
 
+    def expect(self, tasks: int) -> None:
+        """Start workers, which import their libraries while this process plans."""
+        count = min(self.workers, tasks)
+        if count > 1 and not self.started:
+            for _ in range(count):
+                self._pool.submit(ready)
+
     def _get(self, tasks: Sequence[CID], url: str, executor: str) -> None:
         from dask.multiprocessing import get
 
@@ -135,6 +145,11 @@ class Embedded(Executor):
                     f"the worker process of task {cid} died twice, most likely for want of memory", cid=cid
                 )
                 report(Outcome(cid, error=error))
+
+    @property
+    def started(self) -> bool:
+        """Whether there are worker processes."""
+        return "_pool" in self.__dict__
 
     @cached_property
     def _pool(self) -> ProcessPoolExecutor:

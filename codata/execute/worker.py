@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
+from codata import process
 from codata.errors import OutOfResources, TaskFailed
 
 if TYPE_CHECKING:
@@ -30,8 +31,19 @@ class Outcome:
 
 
 def set_up(environment: dict[str, str]) -> None:
-    """Settings that libraries read when they are imported."""
+    """Settings that libraries read when they are imported; what only a process of our own may do."""
     os.environ.update(environment)
+    process.hasten()
+
+
+def ready() -> None:
+    """Import what tasks need and prove pyarrow: for a worker whose first task is not known yet."""
+    from codata import ops
+    from codata.execute import perform  # noqa: F401
+    from codata.table.golden import check_engine
+
+    ops.load()
+    check_engine()
 
 
 _open: dict[tuple[str, int], Store] = {}
