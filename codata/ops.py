@@ -230,10 +230,25 @@ def check_params(model: type[P], raw: object, what: str, context: dict[str, Any]
     except ValidationError as e:
         found = e.errors(include_url=False, include_input=False, include_context=False)
         wrong = "; ".join(
-            f"{'.'.join(str(p) for p in err['loc']) or 'parameters'}: {err['msg'].lower()}"[:200]
-            for err in found[:_SHOWN]
+            f"{_place(err['loc'])}: {_reason(err['type'], err['msg'])}" for err in found[:_SHOWN]
         )
         if len(found) > _SHOWN:
             wrong += f"; and {len(found) - _SHOWN} more"
         known = ", ".join(model.model_fields) or "none"
-        raise ParameterError(f"{what}: {wrong}", next_step=f"the parameters of {what} are: {known}") from None
+        raise ParameterError(f"{what}: {wrong}", next_step=f"its parameters are: {known}") from None
+
+
+def _place(path: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, path))[:100] or "parameters"
+
+
+def _reason(kind: str, message: str) -> str:
+    """What is wrong with a parameter, by pydantic's kind of error and its message."""
+    match kind:
+        case "missing":
+            return "is needed"
+        case "extra_forbidden":
+            return "is no parameter here"
+        case "value_error" | "assertion_error":
+            return message.partition(", ")[2][:300]  # our own words, behind pydantic's
+    return message.lower()[:200]

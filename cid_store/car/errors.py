@@ -24,7 +24,10 @@ class BadSection(DecodeError):
 class ZeroLengthSection(BadSection):
     """A section of length zero: padding that the CAR format does not have."""
 
-    default_next = "if the file was padded on purpose, open it with zero_is_end=True"
+    default_next = (
+        "get the file again; if it was padded on purpose, cut the zeros off its end, "
+        "or in Python open it with zero_is_end=True"
+    )
 
 
 class BadIndex(DecodeError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from cid_store.block import Block
 from cid_store.car.errors import SectionTooLarge
@@ -13,6 +13,9 @@ from cid_store.car.format import encode_header, section_head
 from cid_store.car.reader import open_car
 from cid_store.car.writer import PayloadWriter
 from cid_store.errors import UsageError
+
+MAX_PARTS: Final = 100_000
+"""Files of one cut: what five digits number, so that the order of names is the order of parts."""
 
 
 def split_car(
@@ -29,7 +32,7 @@ def split_car(
     Every block is proven and written once for each time it comes, in the source's order; every part names
     the source's roots, which says what it belongs to. The same source and sizes give the same files, byte
     for byte. A part is named only when it is whole. Raises `SectionTooLarge` when one block does not fit a
-    part.
+    part, `UsageError` when there would be more than `MAX_PARTS`.
     """
     target, room = Path(folder), target_size - headroom
     parts: list[Path] = []
@@ -40,6 +43,11 @@ def split_car(
                 f"{target_size} bytes less {headroom} leave no room for a header of {header} bytes"
             )
         for number, blocks in enumerate(runs(car.blocks(), room - header)):
+            if number == MAX_PARTS:
+                raise UsageError(
+                    f"parts of {room} bytes are more than {MAX_PARTS} files; the first {MAX_PARTS} are there",
+                    next_step="remove them, and take a larger size",
+                )
             path = target / f"{stem}-{number:05d}.car"
             unfinished = path.with_suffix(".car.part")
             try:

@@ -43,8 +43,8 @@ class ExportOptions:
     """Write names that differ only in case or Unicode form."""
     max_bytes: int | None = None
     """The most bytes to write; None: what the disk has free."""
-    max_entries: int = 1_000_000
-    """The most files, folders and symlinks to write."""
+    max_entries: int = 100_000
+    """The most files, folders and symlinks to write: some ten seconds' work, where a million take minutes."""
 
 
 DEFAULT: Final = ExportOptions()
@@ -85,16 +85,23 @@ class _Budget:
         disk = os.fstatvfs(fd)
         free = disk.f_bavail * disk.f_frsize
         self._bytes = free if options.max_bytes is None else options.max_bytes
-        self._entries = options.max_entries
+        self._entries = self._most = options.max_entries
 
     def take(self, size: int, where: str) -> None:
         """Count an entry of `size` bytes; raises `LimitExceeded`."""
         self._entries -= 1
         self._bytes -= size
-        if self._entries < 0 or self._bytes < 0:
+        if self._entries < 0:
             raise LimitExceeded(
-                f"{where!r} ({size} bytes) is beyond what may be written",
-                next_step="free disk space or raise the limits, if this much is expected",
+                f"{where[-300:]!r} is one more than the {self._most} files, folders and links that may be "
+                "written; those before it are there",
+                next_step="allow more (--max-entries), if this many are expected: "
+                "a few blocks can name endlessly many",
+            )
+        if self._bytes < 0:
+            raise LimitExceeded(
+                f"{where[-300:]!r} ({size} bytes) is beyond what may be written",
+                next_step="free disk space or raise the limit, if this much is expected",
             )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from codata_cli import unixfs
+from codata_cli import common, unixfs
 from codata_cli.common import (
     ClusterOption,
     HomeOption,
@@ -102,7 +102,7 @@ def add(
 
 
 def cid(
-    path: Annotated[Path, typer.Argument(help="A file or a folder.")],
+    path: Annotated[Path, typer.Argument(parser=common.path, help="A file or a folder.")],
     profile: ProfileOption = "unixfs-v1-2025",
     hidden: HiddenOption = False,
     mode: ModeOption = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -110,16 +111,19 @@ def split(
     file: FileArgument,
     size_: Annotated[str, typer.Option("--size", metavar="SIZE", help="The most bytes of a part, as 32GiB.")],
     folder: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the parts go.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Remove parts of an earlier cut first.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Cut a CAR into CARs of at most a given size, each block proven. The same input gives the same parts."""
     from cid_store.car import open_car, split_car
 
-    folder.mkdir(parents=True, exist_ok=True)
+    most = parse_size(size_)
     parts, blocks, total = [], 0, 0
     with open_car(file) as car:
         roots = list(car.roots)
-    for path in split_car(file, parse_size(size_), folder, stem=file.stem):
+    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder, file.stem, force)
+    for path in split_car(file, most, folder, stem=file.stem):
         with open_car(path) as part:
             count = sum(1 for _ in part.sections())
         parts.append({"path": str(path), "blocks": count, "bytes": path.stat().st_size})
@@ -133,6 +137,21 @@ def split(
         "parts": parts,
     }
     Output(json).result(value, table(["part", "blocks", "bytes"], rows))
+
+
+def _clear(folder: Path, stem: str, force: bool) -> None:
+    """See that no part of an earlier cut stays among the new ones: it would pass for one of them."""
+    from cid_store.errors import UsageError
+
+    named = re.compile(re.escape(stem) + r"-[0-9]{5}\.car")
+    earlier = sorted(path for path in folder.iterdir() if named.fullmatch(path.name))
+    if earlier and not force:
+        raise UsageError(
+            f"{folder} holds {len(earlier)} parts of an earlier cut, as {earlier[0].name}",
+            next_step="choose another --out, or --force to remove them",
+        )
+    for path in earlier:
+        path.unlink()
 
 
 def index(

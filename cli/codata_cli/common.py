@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from codata.execute.executors import Executor
     from codata.home import Home
 
+
+def path(text: str) -> Path:
+    """A path as an argument. An empty one would be the folder that the user stands in, who left a variable
+    unset."""
+    if not text:
+        raise typer.BadParameter("the path is empty; write . for the folder that you stand in")
+    return Path(text)
+
+
 HomeOption = Annotated[
     Path | None,
     typer.Option(
         "--home",
+        parser=path,
         metavar="DIR",
         help="The home folder. Default: CODATA_HOME, else the nearest .codata upwards.",
     ),

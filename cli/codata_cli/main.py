@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import typer
@@ -59,7 +60,17 @@ def main() -> None:
     """Run the command line; no traceback reaches a user."""
     _fill_streams()
     process.hasten()
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(_run(sys.argv[1:]))
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came: the command ends in good order, as by Ctrl-C. Ended at once, it would leave its worker
+    processes to themselves, for ever."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise _TerminatedError
 
 
 def _fill_streams() -> None:
@@ -84,9 +95,9 @@ def _run(arguments: list[str]) -> int:
             return 2
         output.error(_usage(e), as_json=as_json)
         return 2
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt, _TerminatedError) as e:
         output.note("stopped; what was finished is kept, and the same command goes on from there")
-        return _INTERRUPTED
+        return 128 + signal.SIGTERM if isinstance(e, _TerminatedError) else _INTERRUPTED
     except CidStoreError as e:
         output.error(e, as_json=as_json)
         return e.exit_code

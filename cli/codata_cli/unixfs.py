@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from codata_cli import common
 from codata_cli.common import HomeOption, JsonOption, StoreOption, session
 from codata_cli.output import Output, lines, pour, size, table
 
@@ -46,7 +47,7 @@ def add_raw(opened: Home, out: Output, paths: list[str], name: str | None, optio
         )
     if name:
         check_name(name)
-    kept = keep(opened, Path(paths[0]), options)
+    kept = keep(opened, common.path(paths[0]), options)
     if name:
         opened.names.give(name, kept.root)
     value = {"root": kept.root, "bytes": kept.bytes, "new_bytes": kept.new_bytes}
@@ -102,6 +103,15 @@ def get(
     force: Annotated[
         bool, typer.Option("--force", help="Replace files that are there. Folders are merged.")
     ] = False,
+    max_entries: Annotated[
+        int,
+        typer.Option(
+            "--max-entries",
+            min=1,
+            metavar="N",
+            help="The most files, folders and links: a few blocks can name endlessly many.",
+        ),
+    ] = 100_000,
     home: HomeOption = None,
     store: StoreOption = None,
     json: JsonOption = False,
@@ -120,7 +130,7 @@ def get(
             _pour(opened, root)
             return
         path = Path(dest or ref.rstrip("/").rpartition("/")[2])
-        done = export_tree(opened.store, root, path, ExportOptions(overwrite=force))
+        done = export_tree(opened.store, root, path, ExportOptions(overwrite=force, max_entries=max_entries))
         value = {
             "root": root,
             "path": str(path),

@@ -114,6 +114,8 @@ def _head(found: _Found) -> bytes:
 
 
 def _expand(text: str) -> Iterator[_Found]:
+    if not text:
+        raise InputRefused("a path is empty", next_step="write . for the folder that you stand in")
     path = Path(text)
     if path.exists() or path.is_symlink():
         return _from_path(path)

@@ -70,6 +70,10 @@ def test_split_and_back(codata: Commands, made: tuple[Path, str], tmp_path: Path
     for part in parts:
         other("car", "import", part)
     assert other("get", root, tmp_path / "back").value["bytes"] == 4 * MIB + 12
+    again = ["car", "split", path, "--size", "4MiB", "--out", tmp_path / "parts"]
+    assert codata(*again, home=False).error == "UsageError"
+    fewer = codata(*again, "--force", home=False).value["parts"]
+    assert sorted((tmp_path / "parts").iterdir()) == [Path(part["path"]) for part in fewer]
     for size in ("10", "half", "1MB"):
         assert codata("car", "split", path, "--size", size, "--out", tmp_path / "x", home=False).code in (
             2,

@@ -105,6 +105,20 @@ def test_a_file_on_stdout(codata: Commands, tree: Path) -> None:
     assert (ran.code, ran.out) == (2, b"")
 
 
+def test_an_empty_path_is_not_the_folder_that_one_stands_in(codata: Commands) -> None:
+    for command in (["add", "--raw", ""], ["add", ""], ["cid", ""], ["ls", "--home", ""]):
+        ran = codata(*command, home="--home" not in command and command[0] != "cid")
+        assert ran.code == 2
+        assert "empty" in ran.value["error"]["message"]
+
+
+def test_a_folder_of_more_entries_than_allowed(codata: Commands, tree: Path, tmp_path: Path) -> None:
+    codata("add", "--raw", tree, "--name", "tree")
+    ran = codata("get", "tree", tmp_path / "out", "--max-entries", 5)
+    assert (ran.code, ran.error) == (4, "LimitExceeded")
+    assert codata("get", "tree", tmp_path / "out", "--max-entries", 6, "--force").code == 0
+
+
 def test_names_that_are_not_there(codata: Commands, tree: Path, tmp_path: Path) -> None:
     root = codata("add", "--raw", tree, "--name", "tree").value["root"]
     for ref, kind in [

@@ -433,6 +433,14 @@ def test_split_of_an_empty_car_is_one_empty_car(tmp_path: Path) -> None:
     assert path.read_bytes() == car([])
 
 
+def test_split_makes_no_endless_number_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cid_store.car.split.MAX_PARTS", 3)
+    source = car(raw(*(bytes([i]) * 100 for i in range(4))))
+    assert len(split_car(io.BytesIO(source), 500, tmp_path)) == 2
+    with pytest.raises(UsageError, match="more than 3 files"):
+        split_car(io.BytesIO(source), 250, tmp_path)
+
+
 def test_split_refuses_what_can_not_fit(tmp_path: Path) -> None:
     source = car(raw(b"small", b"x" * 1000))
     with pytest.raises(SectionTooLarge, match="1038 bytes"):

@@ -47,6 +47,8 @@ def test_files_and_globs(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputRefused, match=r"both be called '1\.jsonl'"):
         found(tmp_path / "x/1.jsonl", tmp_path / "y/1.jsonl")
+    with pytest.raises(InputRefused, match="a path is empty"):
+        discover([""])
     with pytest.raises(InputRefused, match="does not exist"):
         found(tmp_path / "z")
     with pytest.raises(InputRefused, match="no file is there"):

@@ -86,7 +86,7 @@ def test_a_step_that_nothing_uses_is_an_error(store: MemoryStore) -> None:
         (small(steps=[{"filter": {"where": "id > 0"}}] * 1001), "`steps`"),
         (small(steps=[5]), "is not written as"),
         (small(steps=[{"filter": {}, "sort": {}}]), "is not written as"),
-        (small(steps=[{"filter": []}]), "where: field required"),
+        (small(steps=[{"filter": []}]), "where: is needed"),
         (
             small(steps=[{"filter": {"where": "id > 0"}, "from": "absent"}]),
             "nothing before it is called 'absent'",
@@ -106,6 +106,11 @@ def test_what_is_no_job(store: MemoryStore, document: object, says: str) -> None
 def test_parameters_are_named_with_the_step(store: MemoryStore) -> None:
     with pytest.raises(ParameterError, match=r"step 1 \(filter\): where: "):
         build(store, small(steps=[{"filter": {"where": 5}}]))
+    with pytest.raises(ParameterError, match=r"\(filter\): where: is needed; wher: is no parameter here"):
+        build(store, small(steps=[{"filter": {"wher": "id > 0"}}]))
+    with pytest.raises(ParameterError, match=r"tokenizer: there is no file absent\.json") as wrong:
+        build(store, small(steps=[{"tokens.encode": {"column": "text", "tokenizer": "absent.json"}}]))
+    assert wrong.value.next_step.startswith("its parameters are: column, tokenizer")
     with pytest.raises(UnknownStep, match=r"filtre") as caught:
         build(store, small(steps=[{"filtre": {"where": "id > 0"}}]))
     assert "filter" in caught.value.next_step

@@ -396,6 +396,15 @@ def test_urls_that_are_refused(url: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [("s3://x/", "the bucket"), ("s3:///x", "names a bucket"), ("s3://bucket/a b", "the prefix")],
+)
+def test_what_is_wrong_with_a_url_is_said(url: str, part: str) -> None:
+    with pytest.raises(UsageError, match=part):
+        open_store(url)
+
+
 def test_urls() -> None:
     location = Location.from_url("s3://bucket/a/b?endpoint=http://127.0.0.1:9000&region=eu-1")
     assert location == Location("bucket", "a/b/", "http://127.0.0.1:9000", "eu-1")

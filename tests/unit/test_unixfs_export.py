@@ -178,8 +178,9 @@ def test_a_small_dag_does_not_fill_the_disk(tmp_path: Path) -> None:
     folder = store.node(Data(Kind.DIRECTORY))
     for _ in range(20):
         folder = store.node(Data(Kind.DIRECTORY), [PBLink(folder, name, 1) for name in "ab"])
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceeded, match="the 50 files") as caught:
         export_tree(store, folder, tmp_path / "many", ExportOptions(max_entries=50))
+    assert "--max-entries" in caught.value.next_step
     deep = store.node(Data(Kind.DIRECTORY))
     for _ in range(300):
         deep = _directory(store, "d", deep)

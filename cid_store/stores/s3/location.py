@@ -29,8 +29,18 @@ class Location:
     region: str | None = None
 
     def __post_init__(self) -> None:
-        if not _BUCKET.match(self.bucket) or not _PREFIX.match(self.prefix):
-            raise UsageError("this is no bucket and prefix", next_step=_FORM)
+        if not self.bucket:
+            raise UsageError("an s3 URL names a bucket, and this one has none", next_step=_FORM)
+        if not _BUCKET.match(self.bucket):
+            raise UsageError(
+                "the bucket of this s3 URL can't be one: 3 to 63 lower-case letters, digits, '.' and '-'",
+                next_step=_FORM,
+            )
+        if not _PREFIX.match(self.prefix):
+            raise UsageError(
+                "the prefix of this s3 URL can't be one: at most 512 letters, digits and !_.*'()/-",
+                next_step=_FORM,
+            )
         if self.prefix and not self.prefix.endswith("/"):
             object.__setattr__(self, "prefix", self.prefix + "/")
         if self.endpoint is not None:
