@@ -243,6 +243,7 @@ def test_a_fault_is_told_without_its_traceback(
     answer = provider.get(f"/ipfs/{ABSENT}?format=raw")
     assert answer.status_code == 500
     assert "secret" not in answer.text
+    _until(lambda: any(record.exc_info for record in caplog.records))  # it is logged behind the answer
     (line,) = [JsonLines().format(r) for r in caplog.records if r.exc_info]
     assert "a secret of this machine" in json.loads(line)["traceback"]
 
