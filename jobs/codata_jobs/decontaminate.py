@@ -22,7 +22,7 @@ from codata_jobs.text.words import WordsKind
 REASON: Final = "contaminated"
 
 MAX_INDEX: Final = 1 << 27
-"""N-grams of an evaluation set, which every task holds: one GiB."""
+"""Different n-grams of an evaluation set, which every task holds: one GiB."""
 
 _HASH: Final = "hash"
 
@@ -77,13 +77,12 @@ def index(ctx: Context, params: IndexParams, inputs: Inputs) -> Outputs:
 @op("decontaminate/join", version=1, params=NoParams)
 def join(ctx: Context, params: NoParams, inputs: Inputs) -> Outputs:
     """Several indices as one."""
-    found = [ctx.table(cid)[_HASH].to_numpy() for cid in inputs.get("indices", ())]
-    if sum(map(len, found)) > MAX_INDEX:
-        raise TaskFailed(
-            f"decontaminate: the evaluation set has more than {MAX_INDEX} n-grams",
-            next_step="divide it, and give each part a step of its own",
-        )
-    return {"out": ctx.put_table(_index(np.concatenate([np.empty(0, np.uint64), *found])))}
+    found: list[NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+    for cid in inputs.get("indices", ()):
+        found.append(ctx.table(cid)[_HASH].to_numpy())
+        if sum(map(len, found)) > MAX_INDEX:  # what several have counts once, however they were divided
+            found = [_distinct(np.concatenate(found))]
+    return {"out": ctx.put_table(_index(np.concatenate(found)))}
 
 
 @op("decontaminate/judge", version=1, params=JudgeParams)
@@ -110,8 +109,19 @@ def _judged(ctx: Context, params: JudgeParams, inputs: Inputs) -> Verdicts:
     return Verdicts(table, reasons({REASON: bad}))
 
 
+def _distinct(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Sorted, each once; raises `TaskFailed` for more than a task could hold."""
+    found = np.unique(hashes)
+    if len(found) > MAX_INDEX:
+        raise TaskFailed(
+            f"decontaminate: the evaluation set has more than {MAX_INDEX} different n-grams",
+            next_step="divide it, and give each part a step of its own",
+        )
+    return found
+
+
 def _index(hashes: NDArray[np.uint64]) -> pa.Table:
-    return pa.table({_HASH: pa.array(np.unique(hashes))})
+    return pa.table({_HASH: pa.array(_distinct(hashes))})
 
 
 def _member(hashes: NDArray[np.uint64], known: Any) -> NDArray[np.bool_]:

@@ -71,7 +71,9 @@ def _tekken(value: Any) -> Tokenizer:
 
 def _lines(data: bytes) -> Iterator[tuple[bytes, int]]:
     for line in data.splitlines():
-        token, _, rank = line.partition(b" ")
+        if not line:
+            continue  # as tiktoken's own reader passes over it
+        token, rank = line.split()
         try:
             yield base64.b64decode(token, validate=True), int(rank)
         except binascii.Error as e:

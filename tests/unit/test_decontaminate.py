@@ -104,11 +104,16 @@ def test_an_evaluation_set_without_rows_drops_nothing() -> None:
     assert driver.table(driver.run("decontaminate", BASE, **given))["i"].to_pylist() == [0]
 
 
-def test_an_evaluation_set_that_no_task_could_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cuts", [[], [1], [2], [1, 2]])
+def test_an_evaluation_set_that_no_task_could_hold_is_refused_for_any_parts(
+    monkeypatch: pytest.MonkeyPatch, cuts: list[int]
+) -> None:
+    data, against = tables(["x"], ["a b c d", "a b c d", "b c d e"], [None, None, None])
+    monkeypatch.setattr(module, "MAX_INDEX", 2)
+    assert run(BASE, data, against, cuts, ["out"])[0].num_rows == 1
     monkeypatch.setattr(module, "MAX_INDEX", 1)
-    data, against = tables(["x"], ["a b c d", "b c d e"], [None, None])
-    with pytest.raises(TaskFailed, match="more than 1 n-grams"):
-        run(BASE, data, against, [1], ["out"])
+    with pytest.raises(TaskFailed, match="more than 1 different n-grams"):
+        run(BASE, data, against, cuts, ["out"])
 
 
 @pytest.mark.parametrize(

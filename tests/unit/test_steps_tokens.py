@@ -20,6 +20,7 @@ from codata_jobs.bundled import Bundled
 from codata_jobs.tokens_encode import RUN, pieces_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiktoken.load import load_tiktoken_bpe
 
 from codata import jobs, ops, steps
 from codata.errors import ParameterError
@@ -102,6 +103,16 @@ def test_ids_beyond_the_vocabulary_do_not_wrap() -> None:
     assert encoded(data, ["a"], format="huggingface")["tokens"].to_pylist() == [[70_000]]
     with pytest.raises(ParameterError, match="an id of 70000"):
         encoded(data, ["a"], format="huggingface", dtype="uint16")
+
+
+def test_lines_are_read_as_tiktoken_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")  # it keeps no copy
+    data = b"\n" + ranks_file().replace(b" 256\n", b"\t256\r\n\n") + b"\n"
+    path = tmp_path / "ranks.tiktoken"
+    path.write_bytes(data)
+    assert load_tiktoken_bpe(str(path)) == RANKS
+    made = encoded(data, ["abab"], format="tiktoken", pattern=PATTERN)
+    assert made["tokens"].to_pylist() == [[256, 256]]
 
 
 def test_special_tokens_in_text_are_text() -> None:
