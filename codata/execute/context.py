@@ -15,7 +15,7 @@ from codata.records import pages
 from codata.records.fields import Value
 from codata.records.receipt import Output
 from codata.table import (
-    canonical_table,
+    Canonical,
     cutter,
     decode_batch,
     decode_table,
@@ -65,14 +65,12 @@ class StoreContext:
 
     def put_table(self, table: pa.Table) -> Output:
         """Keep a table as a part, with its logical hash and candidate cuts."""
-        table = canonical_table(table)
-        found = cutter.candidates(table)
+        rows = Canonical.of(table)
+        found = cutter.candidates(rows)
         cuts = self.put_node(candidates_value(found)).cid
-        data = memoryview(encode_table(table))
+        data = memoryview(encode_table(rows))
         self.bytes_out += len(data)
-        return Output(
-            self._store.put_file(data), logical_hash(table), table.num_rows, found.total_bytes, cuts
-        )
+        return Output(self._store.put_file(data), logical_hash(rows), rows.num_rows, found.total_bytes, cuts)
 
     def put_batches(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Output:
         """Keep a partition file: one record batch per partition, in order."""

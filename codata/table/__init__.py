@@ -1,6 +1,6 @@
 """Dataset identity: canonical tables, their bytes, their logical hash, and where shards begin."""
 
-from codata.table.canonical import BLOCK_ROWS, canonical_batch, canonical_blocks, canonical_table
+from codata.table.canonical import BLOCK_ROWS, Canonical, canonical_batch, canonical_blocks, canonical_table
 from codata.table.cutter import Candidates, Cut, Segment, candidates, choose, cuts, part_sizes
 from codata.table.logical import block_digests, combine, logical_hash
 from codata.table.shard import decode_batch, decode_batches, decode_table, encode_batches, encode_table
@@ -9,6 +9,7 @@ from codata.table.types import canonical_schema, canonical_type, schema_from_val
 __all__ = [
     "BLOCK_ROWS",
     "Candidates",
+    "Canonical",
     "Cut",
     "Segment",
     "block_digests",

@@ -7,7 +7,8 @@ chunked or sliced. What is canonical already is sliced, not copied.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,28 @@ _NAN: Final = {  # the quiet NaN of IEEE 754 with sign and payload zero, by widt
 _PIECE: Final = 1 << 16
 
 
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """A table rebuilt once, for all that is computed from it: canonical schema, canonical blocks in order."""
+
+    schema: pa.Schema
+    blocks: tuple[pa.RecordBatch, ...]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Self:
+        """`table` in canonical form; raises what `canonical_table` raises."""
+        return cls(canonical_schema(table.schema), tuple(canonical_blocks(table)))
+
+    @property
+    def num_rows(self) -> int:
+        """Rows over all blocks."""
+        return sum(block.num_rows for block in self.blocks)
+
+
+Rows: TypeAlias = "pa.Table | Canonical"
+"""Any table, or one that was rebuilt and is not rebuilt again."""
+
+
 def canonical_table(table: pa.Table) -> pa.Table:
     """`table` in canonical form: canonical schema, one chunk per block, canonical arrays.
 
@@ -51,8 +74,11 @@ def canonical_table(table: pa.Table) -> pa.Table:
     return pa.Table.from_batches(canonical_blocks(table), canonical_schema(table.schema))
 
 
-def canonical_blocks(table: pa.Table) -> Iterator[pa.RecordBatch]:
+def canonical_blocks(table: Rows) -> Iterator[pa.RecordBatch]:
     """The blocks of `table` in order: `BLOCK_ROWS` rows each, the last one shorter; none for no rows."""
+    if isinstance(table, Canonical):
+        yield from table.blocks
+        return
     schema = canonical_schema(table.schema)
     columns = [_converted(table.column(i), f.name, f.type) for i, f in enumerate(schema)]
     for start in range(0, table.num_rows, BLOCK_ROWS):

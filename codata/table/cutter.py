@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from codata.table.buffers import Indices, Mask
-from codata.table.canonical import canonical_blocks
+from codata.table.canonical import Rows, canonical_blocks
 from codata.table.rows import Words, row_hashes, row_sizes
 
 MIB: Final = 1 << 20
@@ -61,7 +61,7 @@ class Cut:
     bytes: int
 
 
-def candidates(table: pa.Table) -> Candidates:
+def candidates(table: Rows) -> Candidates:
     """The candidates of a part; raises what `canonical_table` raises."""
     rows, ends, strict = [], [], []
     row, end = 0, 0

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cid_store.codecs import dag_cbor
 from codata.table.buffers import ArrowArray
-from codata.table.canonical import canonical_blocks
+from codata.table.canonical import Rows, canonical_blocks
 from codata.table.types import canonical_schema, schema_to_value
 
 # One prefix a kind of digest, so that no digest can be taken for one of another kind.
@@ -29,12 +29,12 @@ class _Hash(Protocol):
     def update(self, data: bytes | memoryview, /) -> None: ...
 
 
-def logical_hash(table: pa.Table) -> bytes:
+def logical_hash(table: Rows) -> bytes:
     """The 32-byte digest of the table's schema and rows; raises what `canonical_table` raises."""
     return combine(table.schema, table.num_rows, block_digests(table))
 
 
-def block_digests(table: pa.Table) -> list[bytes]:
+def block_digests(table: Rows) -> list[bytes]:
     """The digest of each block of 65,536 rows, in order: what narrows a difference down."""
     return [_block_digest(block) for block in canonical_blocks(table)]
 

@@ -12,7 +12,7 @@ import pyarrow.ipc as ipc
 from cid_store.errors import LimitExceeded
 from codata.errors import InvalidSchema, InvalidTable, MalformedTable, UnsupportedType
 from codata.table.buffers import ArrowArray
-from codata.table.canonical import BLOCK_ROWS, canonical_batch, canonical_blocks
+from codata.table.canonical import BLOCK_ROWS, Rows, canonical_batch, canonical_blocks
 from codata.table.envelope import check_envelope
 from codata.table.golden import check_engine
 from codata.table.types import canonical_schema
@@ -24,7 +24,7 @@ _READ: Final = ipc.IpcReadOptions(ensure_native_endian=False, use_threads=False)
 _ALIGNMENT: Final = 8  # bytes: what the writer aligns buffers to within a file
 
 
-def encode_table(table: pa.Table) -> pa.Buffer:
+def encode_table(table: Rows) -> pa.Buffer:
     """The canonical bytes of `table`, of any number of rows: one record batch per block.
 
     Raises `UnsupportedType`, `InvalidSchema`, `InvalidTable`, naming the column; `EngineMismatch`.

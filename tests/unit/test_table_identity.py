@@ -15,8 +15,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from codata.errors import InvalidTable
-from codata.table import decode_table, encode_table, logical_hash
-from codata.table.canonical import BLOCK_ROWS, canonical_batch, canonical_table
+from codata.table import candidates, decode_table, encode_table, logical_hash
+from codata.table.canonical import (
+    BLOCK_ROWS,
+    Canonical,
+    canonical_batch,
+    canonical_blocks,
+    canonical_table,
+)
 from tests.unit import table_samples as samples
 
 Column = tuple[pa.DataType, list[Any]]
@@ -34,6 +40,18 @@ def test_same_rows_in_other_arrays(column: Column, n: int) -> None:
     assert identity(samples.dirty(values, t)) == expected
     assert identity(samples.sliced(values, t, n)) == expected
     assert identity(samples.chunked(values, t, n)) == expected
+
+
+@given(samples.columns(), st.integers(0, 9))
+def test_what_was_rebuilt_once_has_the_identity_of_its_rows(column: Column, n: int) -> None:
+    t, values = column
+    table = pa.table({"c": samples.chunked(values, t, n)})
+    rebuilt = Canonical.of(table)
+    assert all(a is b for a, b in zip(canonical_blocks(rebuilt), rebuilt.blocks, strict=True))
+    assert rebuilt.num_rows == table.num_rows
+    assert encode_table(rebuilt).equals(encode_table(table))
+    assert logical_hash(rebuilt) == logical_hash(table)
+    assert candidates(rebuilt).total_bytes == candidates(table).total_bytes
 
 
 @given(samples.columns(), st.integers(0, 9))
