@@ -30,7 +30,9 @@ class Bounds:
 
 @dataclass
 class Attempts:
-    """One task of the stage: where it is since when, where it must not go, what is known of it."""
+    """One task of the stage: where it is since when, where it must not go, what is known of it. `told`: its
+    outcome is, and what is still asked is whose word was false.
+    """
 
     need: Need
     at: dict[int, float] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Attempts:
     failures: int = 0
     retries: int = 0
     hedged: bool = False
+    told: bool = False
     words: list[Word] = field(default_factory=list)
 
 

@@ -23,6 +23,7 @@ from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home, Stopp
 from codata.execute.needs import Need
 from codata.execute.supply import Supply
 from codata.execute.worker import Outcome
+from codata.records.run import RunRow
 from codata.remote.client import MAX_TASKS
 from codata.remote.errors import OwnStoreFailed, ProviderError, ProviderFull, ProviderLied, ProviderRefused
 from codata.remote.member import Member
@@ -93,6 +94,7 @@ class Errands:
         self._at_home = at_home
         self.over: set[CID] = set()
         """Tasks that nobody waits for any more."""
+        self._closed = False
         self._threads: list[Thread] = []
         self.events: SimpleQueue[Event] = SimpleQueue()
 
@@ -106,8 +108,9 @@ class Errands:
 
     def leave(self) -> None:
         """Wait a moment for those who are about to end. Others end when their provider says something again:
-        what is over is not taken home any more.
+        nothing is taken home any more.
         """
+        self._closed = True
         end = time.monotonic() + _LEAVE
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
@@ -228,17 +231,28 @@ class Errands:
                 return
 
     def _final(self, member: Member, need: Need, state: State) -> None:
-        if need.cid in self.over:
+        if self._closed:
             return
         if state.row is not None:
-            receipt = self._taker(member).take(state.row)
-            self.events.put(Ended(member, state.row, receipt))
+            self._take(member, need, state.row)
+            return
+        if need.cid in self.over:
             return
         said = f"{member.url}: {state.said or state.word}"
         if state.kind in _FULL:
             raise ProviderFull(said, cid=need.cid)
         error = (ProviderRefused if state.word == "refused" else ProviderError)(said, cid=need.cid)
         self.events.put(Failed(member, need.cid, error, lacking=state.kind in _LACKING))
+
+    def _take(self, member: Member, need: Need, row: RunRow) -> None:
+        try:
+            receipt = self._taker(member).take(row)
+        except ProviderError:
+            if need.cid not in self.over:
+                raise
+            return  # it was told that nobody waits for that, and may have let go of it
+        # Also of a task that another has ended: where the two differ, one of them is false.
+        self.events.put(Ended(member, row, receipt))
 
     def _broke(self, member: Member, tasks: Sequence[CID], error: CidStoreError) -> None:
         if isinstance(error, OwnStoreFailed):

@@ -56,8 +56,8 @@ class Watch:
         self._pool, self._supply, self._errands, self._report = pool, supply, errands, report
         self._terms, self._lots, self._rates = terms, lots, rates
         self._left = {need.cid: Attempts(need) for need in needs}
-        self._stood: dict[CID, Word] = {}
-        """The words that stand for tasks that were somewhere else too."""
+        self._twice: dict[CID, tuple[Attempts, Word]] = {}
+        """Tasks that have ended and were somewhere else too, with the word that stands."""
         self._count = len(needs)
         self._took: list[float] = []
         self._beat: dict[int, float] = {}
@@ -175,14 +175,26 @@ class Watch:
         self._said(run, Word(member, receipt, event.row.receipt, event.row))
 
     def _late(self, event: Ended) -> None:
-        """A second receipt of a task that has ended: where it says something else, both are kept and told."""
-        stood, task = self._stood.get(event.row.task), event.row.task
-        if stood is None or stood.receipt.out == event.receipt.out:
+        """A second receipt of a task that has ended: where it says something else, one of the two is false.
+        Both are kept and told, and the task is done once more, to find out which.
+        """
+        if event.row.task not in self._twice:
             return
-        self.evidence += [stood, Word(event.member, event.receipt, event.row.receipt, event.row)]
+        run, stood = self._twice[event.row.task]
+        word = Word(event.member, event.receipt, event.row.receipt, event.row)
+        if stood.receipt.out == word.receipt.out:
+            return
+        del self._twice[event.row.task]
+        self.evidence += [stood, word]
         other = stood.member.url if stood.member else "this home"
+        said = f"{event.member.url} and {other} differ about task {event.row.task}"
         for member in filter(None, (stood.member, event.member)):
-            member.remember(FalseClaim(f"{event.member.url} and {other} differ about task {task}", cid=task))
+            member.remember(FalseClaim(said, cid=event.row.task))
+        run.words, run.told = [stood], True
+        run.at.clear()
+        self._left[event.row.task] = run
+        self._errands.over.discard(event.row.task)
+        self._said(run, word)
 
     def _home_ended(self, event: Home) -> None:
         outcome = event.outcome
@@ -294,7 +306,7 @@ class Watch:
 
     def _accept(self, run: Attempts, word: Word) -> None:
         if run.at:
-            self._stood[run.need.cid] = word
+            self._twice[run.need.cid] = (run, word)
         sealed = Sealed(word.row.seal, word.row.index, word.row.proof) if word.row else None
         self._end(Outcome(run.need.cid, word.cid, sealed=sealed))
 
@@ -304,7 +316,8 @@ class Watch:
         for number in run.at:
             if number != HOME:
                 self._pool.dismiss(self._pool.members[number], outcome.task)
-        self._report(outcome)
+        if not run.told:
+            self._report(outcome)
 
     # -- who is late -----------------------------------------------------------------------------------------
 
