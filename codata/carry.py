@@ -19,6 +19,7 @@ from codata import identity, seals
 from codata.closure import closure
 from codata.execute.known import all_outputs
 from codata.execute.run import CONTEXT
+from codata.fresh import fresh
 from codata.home import Home
 from codata.ledger import Sealed
 from codata.records.attestation import Attestation
@@ -48,13 +49,8 @@ def create(store: Store, root: CID, path: Path) -> Carried:
             blocks, size = blocks + 1, size + len(data)
             yield Block(cid, data)
 
-    fresh = path.with_name(f"{path.name}.part")
-    try:
-        with fresh.open("wb") as f:
-            write_car(f, [root], each())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with fresh(path) as f:
+        write_car(f, [root], each())
     return Carried(root, blocks, size)
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet
 
 from cid_store.errors import UsageError
 from codata.dataset import Dataset
+from codata.fresh import fresh
 
 Write = Callable[[pa.Table], None]
 
@@ -43,21 +44,17 @@ def export(dataset: Dataset, dest: Path, format_: str | None = None, *, force: b
         raise UsageError(
             f"{dest} is there already", next_step="choose another path, or --force to replace it"
         )
-    fresh = dest.with_name(f"{dest.name}.part")
     rows = 0
     try:
-        with fresh.open("wb") as f, _WRITERS[name](f, dataset.schema) as write:
+        with fresh(dest) as f, _WRITERS[name](f, dataset.schema) as write:
             for table in dataset.tables():
                 write(table)
                 rows += table.num_rows
-        fresh.replace(dest)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid, OverflowError) as e:
         raise UsageError(
             f"{name} can't hold this dataset: {e}",
             next_step="choose parquet, or drop columns with the step `select`",
         ) from None
-    finally:
-        fresh.unlink(missing_ok=True)
     return Exported(rows, dest.stat().st_size, str(dest))
 
 

@@ -75,7 +75,7 @@ def resolve(names: Names, store: Store, ref: str) -> CID:
         if Path(ref).exists():
             raise UsageError(
                 f"{ref!r} is both a name here and a path on disk",
-                next_step=f"write ./{ref} or {named}{slash}{path}",
+                next_step=f"write {named}{slash}{path}, or stand in another folder",
             )
         return resolve_path(store, f"{named}/{path}") if path else named
     try:

@@ -41,7 +41,11 @@ def dataset_of(home: Home, ref: str) -> CID:
         if len(outputs) == 1:
             return next(iter(outputs.values()))
         raise UsageError(f"run {cid} has the outputs {', '.join(outputs)}", next_step="name one by its CID")
-    raise UsageError(f"{ref} is no dataset but {kind or CODEC_NAMES.get(cid.codec, 'a block')}", cid=cid)
+    raise UsageError(
+        f"{ref} is no dataset but {kind or CODEC_NAMES.get(cid.codec, 'a block')}",
+        cid=cid,
+        next_step="`codata ls` lists the datasets that have names; `codata add` makes one of files",
+    )
 
 
 def run_of(home: Home, ref: str) -> CID:

@@ -43,4 +43,4 @@ class UnsafeName(CidStoreError):
 class AlreadyExists(UsageError):
     """An export would replace something on disk."""
 
-    default_next = "export into an empty folder, or ask to overwrite"
+    default_next = "export into an empty folder, or ask to overwrite (--force)"

@@ -49,7 +49,11 @@ def load(store: Store, cid: CID) -> Node:
     """Fetch and decode. Raises `BlockNotFound`, `BadUnixFS`, and `NotAFile` for other codecs."""
     if cid.codec not in (RAW, DAG_PB):
         name = CODEC_NAMES.get(cid.codec, hex(cid.codec))
-        raise NotAFile(f"{cid} is {name}, not UnixFS", cid=cid)
+        raise NotAFile(
+            f"{cid} is {name}, not UnixFS",
+            cid=cid,
+            next_step="`codata show` says what it is; the rows of a dataset are written by `codata export`",
+        )
     return decode(Block(cid, store.get(cid)))
 
 

@@ -163,18 +163,14 @@ def index(
 ) -> None:
     """Write the CARv2 index of a CAR (MultihashIndexSorted), made from its blocks and no index of its own."""
     from cid_store.car import index_car, open_car
+    from codata.fresh import fresh
 
     path = dest or file.with_name(f"{file.name}.idx")
     with open_car(file) as car:
         sections = [s.block_length for s in car.sections()]
         roots = list(car.roots)
-    fresh = path.with_name(f"{path.name}.part")
-    try:
-        with fresh.open("wb") as out:
-            written = index_car(file, out)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with fresh(path) as out:
+        written = index_car(file, out)
     value = {
         "root": roots[0] if roots else None,
         "roots": roots,

@@ -45,6 +45,10 @@ def name(
     from cid_store.errors import UsageError
 
     with session(home, json, store) as (opened, out):
+        if remove and ref is not None:
+            raise UsageError(
+                "--remove takes a name and no REF", next_step=f"codata name {name_} --remove forgets {name_}"
+            )
         if remove:
             opened.names.forget(name_)
             out.result({"name": name_, "cid": None}, f"{name_} is forgotten")

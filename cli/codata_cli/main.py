@@ -120,7 +120,10 @@ def _usage(e: Exception) -> CidStoreError:
 
 def _unexpected(e: Exception) -> CidStoreError:
     if isinstance(e, OSError):
-        return CidStoreError(f"{e.strerror or e}{f': {e.filename}' if e.filename else ''}")
+        where = f": {e.filename}" if e.filename else ""
+        return CidStoreError(
+            f"{e.strerror or e}{where}", next_step="check the path, its permissions and the space left"
+        )
     return CidStoreError(
         f"a fault in codata: {type(e).__name__}: {e}",
         next_step="run it again with CODATA_DEBUG=1 and report what it prints",

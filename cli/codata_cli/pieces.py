@@ -133,20 +133,18 @@ def aggregate(
 def _write_deal(made: Any, files: list[Path], path: Path, workers: int | None) -> None:
     from contextlib import ExitStack
 
-    fresh = path.with_name(f"{path.name}.part")
-    try:
-        with ExitStack() as opened:
-            payloads = [opened.enter_context(f.open("rb")) for f in files]
-            made.write(opened.enter_context(fresh.open("wb")), payloads, workers)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+    from codata.fresh import fresh
+
+    with ExitStack() as opened:
+        payloads = [opened.enter_context(f.open("rb")) for f in files]
+        made.write(opened.enter_context(fresh(path)), payloads, workers)
 
 
 def _replace(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f"{path.name}.part")
-    fresh.write_bytes(content)
-    fresh.replace(path)
+    from codata.fresh import fresh
+
+    with fresh(path) as file:
+        file.write(content)
 
 
 def verify_inclusion(

@@ -133,6 +133,15 @@ def test_names_that_are_not_there(codata: Commands, tree: Path, tmp_path: Path) 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_name_is_forgotten_only_when_nothing_else_was_meant(codata: Commands, tree: Path) -> None:
+    codata("add", "--raw", tree, "--name", "tree")
+    ran = codata("name", "tree", "--remove", "other")
+    assert (ran.code, ran.error) == (2, "UsageError")
+    assert codata("ls", "tree").code == 0
+    assert codata("name", "tree", "--remove").code == 0
+    assert codata("ls", "tree").error == "UnknownName"
+
+
 def test_what_is_both_a_name_and_a_path_is_an_error(
     codata: Commands, tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,8 @@ _CODATA = f"{sys.executable} -c 'from codata_cli.main import main; main()'"
     ],
 )
 def test_where_the_output_goes_nowhere(command: str, code: int, said: str, tmp_path: Path) -> None:
+    if "/dev/full" in command and not Path("/dev/full").is_char_device():
+        pytest.skip("there is no device /dev/full here")
     (tmp_path / "big").write_bytes(b"x" * 3_000_000)
     add = f"export CODATA_HOME={tmp_path}/home; {_CODATA} add --raw {tmp_path}/big --name big >/dev/null; "
     made = add if command.startswith("cat") else ""
