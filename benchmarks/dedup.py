@@ -1,6 +1,6 @@
 """Near-duplicates among many short rows: seconds, memory of each process and disk as rows grow.
 
-Texts of 24 words, of which 30% repeat an earlier one, half of these with another last word. With some
+Texts of 24 words, of which a share repeats an earlier one, half of these with another last word. With some
 millions of rows edges are too many for one task, and meet in rounds through partitions.
 """
 
@@ -30,7 +30,6 @@ steps:
 
 WORDS = 24  # of a text
 VOCABULARY = ["".join(word) for word in product("abcdefghijklmnop", repeat=4)]  # digits are not compared
-LATER = 0.3  # the part of rows that repeat an earlier one
 BLOCK = 1 << 18  # rows that are made at once
 DISK_EVERY = 2.0  # seconds from one look at the disk to the next
 
@@ -58,17 +57,18 @@ def main(arguments: Sequence[str]) -> None:
     """Measure and print."""
     parser = options(__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 500_000], help="of the inputs")
+    parser.add_argument("--repeat", type=float, default=0.3, help="share that repeat another; default 0.3")
     parser.add_argument("--workers", type=int, default=2, help="worker processes; default 2")
     args = parser.parse_args(arguments)
     print("peak MiB of memory is what belongs to one process alone; disk is the home's, in GiB")
     head = ("rows", "MiB of text", "wall s", "CPU s", "larger worker", "first process", "disk")
-    table(head, (line(args.folder, count, args.workers) for count in args.rows))
+    table(head, (line(args.folder, count, args.repeat, args.workers) for count in args.rows))
 
 
-def line(parent: Path | None, rows: int, workers: int) -> Sequence[str]:
+def line(parent: Path | None, rows: int, repeat: float, workers: int) -> Sequence[str]:
     """Of the table: so many rows in a home of their own."""
     with workplace(parent) as folder:
-        size, taken = measure(folder, rows, workers)
+        size, taken = measure(folder, rows, repeat, workers)
     peaks = (f"{peak / MIB:.0f}" for peak in (taken.worker, taken.root))
     return (
         f"{rows:,}",
@@ -80,10 +80,10 @@ def line(parent: Path | None, rows: int, workers: int) -> Sequence[str]:
     )
 
 
-def measure(folder: Path, rows: int, workers: int) -> tuple[int, Taken]:
+def measure(folder: Path, rows: int, repeat: float, workers: int) -> tuple[int, Taken]:
     """Bytes of text, and what `dedup.minhash` took for them in a home of its own."""
     source, home, job = folder / "rows.parquet", folder / "home", folder / "job.yaml"
-    size = write(source, rows)
+    size = write(source, rows, repeat)
     codata("add", source, "--name", "rows", "--workers", str(workers), home=home)
     codata("gc", home=home)  # the tables on the way to shards
     source.unlink()
@@ -91,23 +91,26 @@ def measure(folder: Path, rows: int, workers: int) -> tuple[int, Taken]:
     return size, watched(codata_command("run", job, "rows", "--workers", str(workers), home=home), home)
 
 
-def write(path: Path, rows: int) -> int:
+def write(path: Path, rows: int, repeat: float) -> int:
     """A Parquet file of `id` and `text`; returns the bytes of all texts."""
     columns: dict[str, pa.DataType] = {"id": pa.int64(), "text": pa.string()}
     schema, size = pa.schema(columns), 0
     with pq.ParquetWriter(path, schema, compression="zstd") as out:
         for first in range(0, rows, BLOCK):
             numbers = np.arange(first, min(rows, first + BLOCK), dtype=np.uint64)
-            found = pa.array([" ".join(text) for text in texts(numbers)], pa.string())
+            found = pa.array([" ".join(text) for text in texts(numbers, repeat)], pa.string())
             size += found.nbytes
             out.write_table(pa.table([pa.array(numbers.astype(np.int64)), found], schema=schema))
     return size
 
 
-def texts(numbers: Numbers) -> Iterator[list[str]]:
-    """The words of the rows of these numbers. A row depends on its number alone."""
+def texts(numbers: Numbers, repeat: float) -> Iterator[list[str]]:
+    """The words of the rows of these numbers, of which the share `repeat` is about those of an earlier row.
+
+    A row depends on its number alone.
+    """
     own, root = numbers, numbers
-    while (repeats := _repeats(root)).any():
+    while (repeats := _repeats(root, repeat)).any():
         root = np.where(repeats, _mixed(root, 1) % np.maximum(root, np.uint64(1)), root)
     places = np.arange(WORDS, dtype=np.uint64)
     drawn = _mixed(root[:, None] * np.uint64(WORDS) + places, 2)
@@ -117,9 +120,9 @@ def texts(numbers: Numbers) -> Iterator[list[str]]:
         yield [VOCABULARY[word] for word in row]
 
 
-def _repeats(numbers: Numbers) -> NDArray[np.bool_]:
+def _repeats(numbers: Numbers, share: float) -> NDArray[np.bool_]:
     """Which rows repeat an earlier one."""
-    found: NDArray[np.bool_] = (_mixed(numbers, 0) % np.uint64(1000) < 1000 * LATER) & (numbers > 0)
+    found: NDArray[np.bool_] = (_mixed(numbers, 0) % np.uint64(1000) < 1000 * share) & (numbers > 0)
     return found
 
 

@@ -89,8 +89,8 @@ def test_rows_are_json_of_the_size_asked_for_and_always_the_same() -> None:
 
 def test_a_row_of_short_text_depends_on_its_number_alone_and_may_repeat_an_earlier_one() -> None:
     numbers = np.arange(4000, dtype=np.uint64)
-    rows = list(dedup.texts(numbers))
-    assert list(dedup.texts(numbers[1500:1503])) == rows[1500:1503]
+    rows = list(dedup.texts(numbers, 0.3))
+    assert list(dedup.texts(numbers[1500:1503], 0.3)) == rows[1500:1503]
     assert {len(row) for row in rows} == {dedup.WORDS}
     found = {" ".join(row) for row in rows}
     near = {" ".join(row[:-1]) for row in rows}
