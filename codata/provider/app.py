@@ -70,7 +70,8 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         Route("/metrics", metrics.answer),
         Route("/openapi.json", Document(installed).answer),
     ]
-    pins = Pins(home, settings.pins, delegates(routing.peer), settings.client_patience)
+    patience = settings.client_patience
+    pins = Pins(home, settings.pins, delegates(routing.peer), patience, metrics.registry)
     routes += pins.routes(middleware=[bounded(Places("requests about pins", _MAX_PINS), failure)])
     behind: list[AbstractContextManager[object]] = [pins]
     clients: Callable[[], Clients] = dict
@@ -85,7 +86,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         leave = work.leave
     if settings.page:
         places = Places("pages", _MAX_PAGES)
-        routes += Page(home, installed, did, clients).routes(bounded(places))
+        routes += Page(home, installed, did, clients, pins.totals).routes(bounded(places))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

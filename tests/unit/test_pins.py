@@ -20,6 +20,7 @@ from cid_store.pinning import PinningService, RemotePin
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import sample
 from codata.collect import collect
+from codata.provider.page import serve
 from codata.provider.pins import accounts, fetcher
 from codata.provider.pins.settings import PinSettings
 from codata.provider.settings import Settings
@@ -379,6 +380,31 @@ def test_an_account_has_so_many_requests_and_no_more(
         first = ask("POST", f"/pins/{first}", {"cid": ABSENT}).json()["requestid"]
         ask("DELETE", f"/pins/{first}")
         ask.pin(ABSENT)
+
+
+def test_pins_are_counted_and_shown_and_no_account_is_named(
+    ask: Asking, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "_FRESH", 0.0)
+    client = ask.provider.client
+    assert "What it keeps for others" not in client.get("/").text
+    root = elsewhere.store.put(b"seven b")
+    value = ask.pin(root)
+    assert ask.until_done(value["requestid"])["status"] == "pinned"
+    assert ask.ended(ABSENT)[0] == "failed"
+    ask("DELETE", f"/pins/{value['requestid']}")
+    assert ask.ended(root)[0] == "pinned"
+    other = Asking(ask.provider, ask.specification, accounts.issue(ask.provider.home, "somebody"))
+    assert other.ended(root)[0] == "pinned"
+    told = client.get("/metrics").text
+    assert 'codata_provider_pins{state="pinned"} 2.0' in told
+    assert 'codata_provider_pins{state="failed"} 1.0' in told
+    assert "codata_provider_pins_bytes 7.0" in told  # of the one that was removed
+    page = client.get("/").text
+    assert "What it keeps for others" in page
+    assert "<dt>pins failed</dt><dd>1</dd>" in page
+    assert "<dt>brought for pins</dt><dd>7 bytes</dd>" in page
+    assert not any("somebody" in text for text in (told, page))
 
 
 # -- listing -------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -12,6 +12,7 @@ from cid_store.errors import CidStoreError
 from codata.attested import Attested, attested, coverage
 from codata.home import Home
 from codata.provider.page.things import Thing, names_of, thing
+from codata.provider.pins.table import Totals
 from codata.records.job import Job
 from codata.records.run import Run
 
@@ -93,6 +94,27 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """What is kept for others: requests for pins, and copies that were pushed, with the bytes that they count
+    for. Whose they are is not told."""
+
+    pins: Totals = field(default_factory=Totals)
+    copies: int = 0
+    copied: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any."""
+        return bool(self.copies or self.pins.states)
+
+    @classmethod
+    def of(cls, home: Home, pins: Totals) -> Others:
+        """What a home keeps for others."""
+        sizes = [size for _, _, size in home.kept.copies()]
+        return cls(pins, len(sizes), sum(sizes))
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What the overview shows. `names` and `runs` are the first of as many as `all_names` and `all_runs` say.
 
@@ -105,6 +127,7 @@ class Facts:
     all_runs: int
     executed: Mapping[str, int]
     queue: Queue = Queue()
+    others: Others = field(default_factory=Others)
 
     @property
     def datasets(self) -> tuple[Thing, ...]:
@@ -134,9 +157,11 @@ class Facts:
 class Collector:
     """The facts of a home. What was found of a run is kept: it changes with the words on it alone."""
 
-    def __init__(self, home: Home, clients: Callable[[], Clients] = dict) -> None:
+    def __init__(
+        self, home: Home, clients: Callable[[], Clients] = dict, pins: Callable[[], Totals] = Totals
+    ) -> None:
         self._home = home
-        self._clients = clients
+        self._clients, self._pins = clients, pins
         self._known: dict[tuple[CID, ...], RunFacts] = {}
 
     def collect(self) -> Facts:
@@ -161,6 +186,7 @@ class Collector:
             all_runs=len(runs),
             executed=home.ledger.executed(),
             queue=Queue.of(self._clients()),
+            others=Others.of(home, self._pins()),
         )
 
 

@@ -22,6 +22,7 @@ from codata.provider.errors import status_of, to_value
 from codata.provider.page.details import dataset_details, run_details
 from codata.provider.page.overview import Clients, Collector
 from codata.provider.page.render import POLICY, render
+from codata.provider.pins.table import Totals
 
 _FRESH: Final = 5.0  # seconds that a page is sent again as it is: looking costs the same for one and for all
 _KEPT: Final = 64  # pages
@@ -43,11 +44,19 @@ class _Made:
 
 
 class Page:
-    """The pages of a home. `clients`: whose tasks are here, and in which states."""
+    """The pages of a home. `clients`: whose tasks are here, and in which states; `pins`: what there is of the
+    pinning service's requests."""
 
-    def __init__(self, home: Home, version: str, did: str, clients: Callable[[], Clients] = dict) -> None:
+    def __init__(
+        self,
+        home: Home,
+        version: str,
+        did: str,
+        clients: Callable[[], Clients] = dict,
+        pins: Callable[[], Totals] = Totals,
+    ) -> None:
         self._home = home
-        self._collector = Collector(home, clients)
+        self._collector = Collector(home, clients, pins)
         self._about = {"version": version, "did": did}
         self._lock = threading.Lock()
         self._pages: OrderedDict[str, _Made] = OrderedDict()

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, Final, Self
 
 from anyio import to_thread
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,6 +27,7 @@ from codata.provider.pins.origins import Origins
 from codata.provider.pins.pin import Pin
 from codata.provider.pins.settings import PinSettings
 from codata.provider.pins.table import Requests, Row
+from codata.provider.pins.tally import tally
 from codata.provider.pins.tokens import Accounts
 
 _MAX_ID: Final = 64  # characters of an identifier that are looked up
@@ -52,16 +54,26 @@ class Pins:
     """What serves `/pins`, between being entered and left.
 
     `delegates`: multiaddrs of this process, as pin objects name them. `patience`: seconds that a client may
-    send nothing of its body.
+    send nothing of its body. What is counted goes to the `registry`.
     """
 
-    def __init__(self, home: Home, settings: PinSettings, delegates: Sequence[str], patience: float) -> None:
+    def __init__(
+        self,
+        home: Home,
+        settings: PinSettings,
+        delegates: Sequence[str],
+        patience: float,
+        registry: CollectorRegistry,
+    ) -> None:
         """Raises `BadSettings`."""
         self._delegates, self._patience = list(delegates), patience
         self._accounts = Accounts(connect(home.path / DATABASE))
         self._requests = Requests(connect(home.path / DATABASE), settings.max_pins)
         self._fetcher = Fetcher(home.store_url, self._requests, Origins(settings.origins), settings)
         self._looking = threading.Lock()
+        self.totals = self._requests.totals
+        """What there is for all accounts together."""
+        tally(registry, self.totals)
 
     def __enter__(self) -> Self:
         self._fetcher.__enter__()

@@ -7,9 +7,9 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -59,6 +59,15 @@ class Row:
     def owner(self) -> str:
         """Under which name its root is kept."""
         return f"{_owner(self.account)}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All requests together: how many are in each state, and bytes of blocks that lie here for them, removed
+    ones among them."""
+
+    states: Mapping[str, int] = field(default_factory=dict)
+    bytes: int = 0
 
 
 class Requests:
@@ -178,6 +187,16 @@ class Requests:
                 "SELECT coalesce(sum(bytes), 0) FROM pin_requests WHERE account = ?", (account,)
             ).fetchone()
             return int(size) + self._kept.lingers(_owner(account))
+
+    def totals(self) -> Totals:
+        """What there is for all accounts together."""
+        with self._lock:
+            rows = self._db.execute("SELECT status, count(*), sum(bytes) FROM pin_requests GROUP BY status")
+            found = rows.fetchall()
+            gone = self._kept.lingering()
+        states = {status: count for status, count, _ in found}
+        lingering = sum(size for owner, size in gone.items() if owner.startswith(_owner("")))
+        return Totals(states, sum(size for _, _, size in found) + lingering)
 
     def ahead(self, row: Row) -> int:
         """How many requests are fetched before this one."""
