@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from itertools import groupby
 from typing import Any
 
@@ -15,8 +16,9 @@ pytest.importorskip("spacy", reason="words need the extra `text`")
 
 import spacy
 from codata_jobs.kernels import interning
+from codata_jobs.kernels.octets import hash_words
 from codata_jobs.text import characters, lexicon
-from codata_jobs.text.words import WordsKind, engines, words
+from codata_jobs.text.words import WordsKind, engines, word_counts, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -144,6 +146,17 @@ def test_a_lexicon_that_failed_is_begun_anew(monkeypatch: pytest.MonkeyPatch) ->
         assert made([text], "spacy-en") == [by_spacy(text)]
 
 
+def test_hashes_of_lines_follow_no_change_of_bits_for_many_seeds() -> None:
+    # A hash of one multiplication a word gives the same change for every seed when the highest bit changes.
+    seeds = np.random.default_rng(1).integers(0, 1 << 64, 2000, dtype=np.uint64)
+    for bit in range(64):
+        one = np.zeros(8, np.uint8)
+        other = one.copy()
+        other[bit // 8] = 1 << bit % 8
+        changes = [hash_words(one, 0, 8, seed) ^ hash_words(other, 0, 8, seed) for seed in seeds]
+        assert max(Counter(changes).values()) < 20
+
+
 @pytest.mark.parametrize("above", [0, 1, 5, 10**9, 2**56 - 1])
 def test_texts_that_would_collide_under_one_seed_of_256(above: int) -> None:
     # Of a sum of powers of the factor, each times what a byte adds: equal where the seed's low byte is 0.
@@ -203,6 +216,13 @@ def test_bytes_that_are_no_text_stay_inside_their_row() -> None:
     found = words(column, "whitespace")
     assert found.offsets.tolist() == [0, len(found.starts)]
     assert all(0 <= a < b <= len(broken) for a, b in zip(found.starts, found.ends, strict=True))
+
+
+@pytest.mark.parametrize("kind", ["spacy-en", "unicode", "whitespace"])
+def test_words_are_counted_without_their_places(kind: WordsKind) -> None:
+    values = ["so it goes, don't it?", "", "Mr. O'Neill's :-)", " "]
+    counts = word_counts(pa.array(values, pa.large_string()), kind)
+    assert counts.tolist() == [len(found) for found in made(values, kind)]
 
 
 def test_engines() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from codata_jobs.kernels.compiled import Array, compiled, inlined
 from codata_jobs.kernels.decode import decode
-from codata_jobs.kernels.interning import hash_bytes
+from codata_jobs.kernels.octets import equal, hash_words
 
 _LF = 10
 
@@ -35,17 +35,11 @@ def seen_before(data: Array, start: int, end: int, table: Array, stamp: int, see
     Another stamp than any before makes the table empty. It must have more slots than segments.
     """
     mask = len(table) - 1
-    at: Any = np.int64(hash_bytes(data, start, end, seed) & np.uint64(mask))
+    at: Any = np.int64(hash_words(data, start, end, seed) & np.uint64(mask))
     while table[at, 0] == stamp:
         first = table[at, 1]
-        if table[at, 2] - first == end - start:
-            same = True
-            for i in range(end - start):
-                if data[first + i] != data[start + i]:
-                    same = False
-                    break
-            if same:
-                return True
+        if table[at, 2] - first == end - start and equal(data, first, data, start, end - start):
+            return True
         at = (at + 1) & mask
     table[at, 0], table[at, 1], table[at, 2] = stamp, start, end
     return False

@@ -14,7 +14,7 @@ from codata.ops import Context
 from codata.steps import FilterStep, Verdicts, step
 from codata_jobs.columns import need_text
 from codata_jobs.text.judging import Numbers, WordParams, judged, ratio, word_engines
-from codata_jobs.text.words import buffers, words
+from codata_jobs.text.words import buffers, word_counts
 
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 
@@ -100,7 +100,7 @@ def broken(texts: pa.Array[Any], params: FineWebParams) -> Mapping[str, Numbers]
     }
     # Words cost more than all else: they are counted where nothing else decides.
     left = np.flatnonzero(~np.logical_or.reduce(list(found.values())))
-    counts = np.diff(words(texts.take(left), params.words).offsets)
+    counts = word_counts(texts.take(left), params.words)
     listed = np.zeros(len(texts), np.bool_)
     listed[left] = ratio(feeds[left], counts) > params.new_line_ratio
     return {**found, "list_ratio": listed}

@@ -3,7 +3,8 @@
 A tokenizer looks at what stands between white space, and at nothing else, but for one thing: its special
 cases (`:-)`, `Mr.`) are looked for in the whole text, over single spaces too. No rule holds a space, so that
 such a match changes nothing by itself, but it may take the place of one inside a chunk. Chunks that a match
-could join are therefore one *unit* here, and units are independent of each other.
+could join are therefore one *unit* here, and units are independent of each other. Most units are cut by a
+kernel that knows spaCy's rules (`kernels.cutting`); spaCy is asked for the others.
 """
 
 from __future__ import annotations
@@ -60,10 +61,10 @@ class Lexicon:
         """Whether this lexicon has grown past its bounds."""
         return self.count > MAX_UNITS or int(self._bounds[self.count]) > MAX_BYTES
 
-    def words(self, data: Array, offsets: Array) -> tuple[Array, Array, Array]:
+    def words(self, data: Array, offsets: Array, places: bool = True) -> tuple[Array, Array, Array]:
         """Starts and ends of all words (int64, byte positions in `data`), and each row's first word.
 
-        `offsets`: byte positions of the rows, rows + 1.
+        `offsets`: byte positions of the rows, rows + 1. Without `places` no starts and ends.
         """
         starts, ends, firsts = self._units(data, offsets)
         numbers = self._numbers(data, starts, ends)
@@ -71,6 +72,8 @@ class Lexicon:
         cuts = self._cut_bounds, self._cut_starts, self._cut_ends
         none = np.empty(0, np.int64)
         count = interning.gather(numbers, starts, firsts, *cuts, none, none, where)
+        if not places:
+            return none, none, where
         word_starts, word_ends = np.empty(count, np.int64), np.empty(count, np.int64)
         interning.gather(numbers, starts, firsts, *cuts, word_starts, word_ends, where)
         return word_starts, word_ends, where
@@ -181,7 +184,7 @@ _lock: Final = Lock()
 _current: list[Lexicon] = []
 
 
-def spacy_words(data: Array, offsets: Array) -> tuple[Array, Array, Array]:
+def spacy_words(data: Array, offsets: Array, places: bool = True) -> tuple[Array, Array, Array]:
     """`Lexicon.words` by this process's lexicon, which is begun anew when it has grown too large."""
     with _lock:
         if _current and _current[0].full:
@@ -189,7 +192,7 @@ def spacy_words(data: Array, offsets: Array) -> tuple[Array, Array, Array]:
         if not _current:
             _current.append(Lexicon(_tokenizer()))
         try:
-            return _current[0].words(data, offsets)
+            return _current[0].words(data, offsets, places)
         except BaseException:
             _current.clear()  # it may number units whose words it did not come to
             raise

@@ -63,6 +63,16 @@ def words(texts: pa.Array[Any], kind: WordsKind) -> Words:
     return Words(data, rows, starts, ends, offsets)
 
 
+def word_counts(texts: pa.Array[Any], kind: WordsKind) -> Numbers:
+    """How many words each of these texts has (int64): as `words`, without a place in memory for each."""
+    data, rows = buffers(texts)
+    if kind == "spacy-en":
+        from codata_jobs.text.lexicon import spacy_words
+
+        return np.diff(spacy_words(data, rows, places=False)[2])
+    return np.diff(words(texts, kind).offsets)
+
+
 def engines(kind: WordsKind) -> tuple[str, ...]:
     """The engines whose versions may show in words of this kind."""
     return {"spacy-en": ("spacy", "unicode"), "unicode": ("unicode",), "whitespace": ()}[kind]
