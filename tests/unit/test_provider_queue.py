@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cid_store.cid import CID, DAG_CBOR
+from codata.kept import ROW
 from codata.provider.errors import Busy
 from codata.provider.work.errors import Replayed
 from codata.provider.work.examine import Accepted
@@ -156,3 +157,16 @@ def test_one_did_can_not_fill_the_memory_of_nonces(tmp_path: Path) -> None:
     seen.add(Signed("two", "0", 100), 50)
     seen.add(Signed("one", "3", 200), 100)
     seen.close()
+
+
+def test_inputs_of_a_task_count_before_it_has_given_anything(queue: Queue) -> None:
+    many = Accepted(A, tuple(TASKS), LIMITS)
+    for _ in range(2):
+        queue.submit("one", [many, *accepted(B)], [], 100)
+    assert queue.bytes("one") == ROW * len(TASKS)
+    queue.count("one", A, 5)
+    assert queue.bytes("one") == ROW * len(TASKS)
+    queue.count("one", A, 10**6)
+    assert queue.bytes("one") == 10**6
+    queue.leave("one", A)
+    assert queue.bytes("one") == 0

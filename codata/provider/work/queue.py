@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from cid_store.cid import CID
 from codata.database import connect, transaction
+from codata.kept import ROW
 from codata.provider.work.examine import Accepted
 from codata.provider.work.settings import Limits
 
@@ -74,7 +75,8 @@ class Queue:
                     (accepted.task, json.dumps(asdict(accepted.limits)), json.dumps(list(sources))),
                 ).rowcount
                 queued += [accepted.task] if fresh else []
-                _want(db, did, accepted.task, until)
+                # Its inputs are kept for it: they may be many, and cost who asks nothing else.
+                _want(db, did, accepted.task, until, ROW * len(accepted.needs))
         return queued
 
     def done_before(self, did: str, task: CID, answer: Mapping[str, Any], until: float) -> None:
@@ -85,7 +87,7 @@ class Queue:
                 " ON CONFLICT DO UPDATE SET state = 'done', answer = excluded.answer",
                 (task, json.dumps(asdict(Limits())), json.dumps(answer)),
             )
-            _want(db, did, task, until)
+            _want(db, did, task, until, 0)
 
     def lost(self, task: CID) -> None:
         """Write down that what a task gave is not here any more: it is queued when it is submitted again."""
@@ -104,9 +106,11 @@ class Queue:
             db.executemany("UPDATE wanted SET until = max(until, ?) WHERE task = ?", longer)
 
     def count(self, did: str, task: CID, size: int) -> None:
-        """Write down how many bytes a task's results keep for `did`."""
+        """Write down how many bytes a task's results keep for `did`, if they are more than is counted."""
         with self._lock:
-            self._db.execute("UPDATE wanted SET bytes = ? WHERE did = ? AND task = ?", (size, did, task))
+            self._db.execute(
+                "UPDATE wanted SET bytes = max(bytes, ?) WHERE did = ? AND task = ?", (size, did, task)
+            )
 
     def entries(self, tasks: Sequence[CID]) -> dict[CID, Entry]:
         """What is written down of these tasks."""
@@ -142,7 +146,7 @@ class Queue:
         )
 
     def bytes(self, did: str) -> int:
-        """The bytes that results keep for a DID."""
+        """The bytes that results keep for a DID; of a task whose inputs count for more, those."""
         return self._number("SELECT coalesce(sum(bytes), 0) FROM wanted WHERE did = ?", did)
 
     def counts(self) -> dict[str, int]:
@@ -201,10 +205,11 @@ def _entry(task: str, state: State, limits: str, sources: str, answer: str) -> E
     )
 
 
-def _want(db: Any, did: str, task: CID, until: float) -> None:
+def _want(db: Any, did: str, task: CID, until: float, size: int) -> None:
     db.execute(
-        "INSERT INTO wanted VALUES (?, ?, ?, 0) ON CONFLICT DO UPDATE SET until = max(until, excluded.until)",
-        (did, task, until),
+        "INSERT INTO wanted VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET until = max(until, excluded.until), bytes = max(bytes, excluded.bytes)",
+        (did, task, until, size),
     )
 
 
