@@ -62,10 +62,13 @@ def estimate(
     inputs: Mapping[str, CID],
     size: Callable[[CID], int] | None = None,
     see: Callable[[Foresight, Foreseen], None] = lambda foresight, stage: None,
+    *,
+    bounds: bool = True,
 ) -> Estimate:
     """Follow the plan to its end; `see` is shown each stage on the way.
 
-    `size` gives the bytes of inputs, by default as the home's store has them. Nothing runs or is kept.
+    With `bounds` once more, for the most tasks that stages can have. `size` gives the bytes of inputs, by
+    default as the home's store has them. Nothing runs or is kept.
     """
     sizes = size or (lambda cid: _size(home, cid))
     foresight = Foresight(home, job, inputs, sizes)
@@ -82,9 +85,8 @@ def estimate(
         found.append(StageEstimate(stage.name, stage.tasks, cached, reads, stage.sizes, stage.tasks))
     if all(stage.tasks == stage.cached for stage in found):
         return Estimate(tuple(found), foresight)
-    most = Foresight(home, job, inputs, sizes, most=True)
-    bounds = [(stage.name, stage.tasks) for stage in most.stages()]
-    return Estimate(tuple(_bounded(found, bounds)), foresight)
+    most = Foresight(home, job, inputs, sizes, most=True).stages() if bounds else ()
+    return Estimate(tuple(_bounded(found, [(stage.name, stage.tasks) for stage in most])), foresight)
 
 
 def _bounded(found: Sequence[StageEstimate], most: Sequence[tuple[str, int]]) -> Iterator[StageEstimate]:

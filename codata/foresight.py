@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
@@ -23,6 +24,10 @@ from codata.records.receipt import Receipt
 from codata.records.run import MAX_TASKS
 from codata.records.task import Task
 from codata.table import cutter
+
+_SHARD: Final = cutter.NORMAL * 15 // 16
+"""Bytes of a shard to come. Not those of an average one: cuts of parts that are as large would seem to fall
+between them."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Foresight:
         self._cache, self._ledger, self._size = Cache(home), home.ledger, size
         self._job, self._inputs = job, inputs
         self._supposer = Supposer(
-            self.store, size, None if most else Shapes.of(home), cutter.LEAST if most else cutter.NORMAL
+            self.store, size, None if most else Shapes.of(home), cutter.LEAST if most else _SHARD
         )
         self.ends: str | None = None
         """Why nothing is foreseen beyond the last stage, where that is not the end of the run."""
@@ -92,17 +97,18 @@ class Foresight:
             if count > MAX_TASKS:
                 self.ends = f"{last!r} would bring the run to {count} tasks; it may have {MAX_TASKS}"
                 return
-            tasks = {task.cid: task for task in stage.tasks}
+            cids = [task.cid for task in stage.tasks]
+            tasks = dict(zip(cids, stage.tasks, strict=True))
             known = self._cache.look(cid for cid, task in tasks.items() if self._named(task)).known
             todo = {cid: task for cid, task in tasks.items() if cid not in known}
             for cid, (_, receipt) in known.items():
-                self._supposer.take(tasks[cid], receipt)
+                self._supposer.take(cid, tasks[cid], receipt)
             basis = max(map(self._supposer.basis, todo.values()), default=0)
             yield Foreseen(stage.name, len(tasks), todo, BASES[basis])
             supposed = supposed or bool(todo)
             receipts = {cid: receipt for cid, (_, receipt) in known.items()}
             receipts |= {cid: self._supposed(cid, task) for cid, task in todo.items()}
-            send = [receipts[task.cid] for task in stage.tasks]
+            send = [receipts[cid] for cid in cids]
 
     def _named(self, task: Task) -> bool:
         """Whether a task reads no placeholder, so that others may have done it."""
@@ -114,9 +120,9 @@ class Foresight:
             with suppress(CidStoreError):
                 receipt = Receipt.load(self.store, known)
                 if all(self.store.has_many(small_outputs(receipt))):
-                    self._supposer.take(task, receipt, believed=False)
+                    self._supposer.take(cid, task, receipt, believed=False)
                     return receipt
-        return self._supposer.receipt(task)
+        return self._supposer.receipt(cid, task)
 
     def size(self, cid: CID) -> int:
         """Bytes of what exists or would be made."""

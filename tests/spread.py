@@ -54,10 +54,16 @@ def put_dataset(store: Store, table: pa.Table, shards: int) -> tuple[CID, tuple[
     return cid, tuple(o.cid for o in made)
 
 
-def spread(path: Path, steps: Sequence[Any] = tuple(STEPS), rows: int = 1200, shards: int = 12) -> Spread:
-    """The dataset in a home of its own at `path`, with a run over it."""
+def spread(
+    path: Path,
+    steps: Sequence[Any] = tuple(STEPS),
+    rows: int = 1200,
+    shards: int = 12,
+    table: pa.Table | None = None,
+) -> Spread:
+    """The dataset, of `table` or of so many `text_rows`, in a home at `path`, with a run over it."""
     with Home(path) as home:
-        dataset, cids = put_dataset(home.store, text_rows(rows), shards)
+        dataset, cids = put_dataset(home.store, text_rows(rows) if table is None else table, shards)
         alone = do(home, job_of(home, steps), {"data": dataset})
     return Spread(dataset, cids, path, alone)
 

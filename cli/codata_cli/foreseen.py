@@ -58,6 +58,8 @@ def preview_text(found: Preview, draws: int) -> str:
     )
     if found.lost:
         text += f"\n{found.lost} inputs are nowhere, and are made again first: that is not counted"
+    if found.ends:
+        text += f"\nno more is placed: {found.ends}"
     for unplaced in found.unplaced:
         why = "; ".join(unplaced.reasons) or "no provider answers"
         text += f"\n{unplaced.stage}: {unplaced.tasks} tasks that no provider runs: {why}"

@@ -33,16 +33,26 @@ from codata.remote.pool import Pool
 
 
 def forecast(
-    home: Home, job: Job, inputs: Mapping[str, CID], pool: Pool, supply: Supply, rates: Rates, terms: Terms
+    home: Home,
+    job: Job,
+    inputs: Mapping[str, CID],
+    pool: Pool,
+    supply: Supply,
+    rates: Rates,
+    terms: Terms,
+    *,
+    bounds: bool = True,
 ) -> tuple[Estimate, Preview]:
-    """What a run on the providers of `pool` would come to. Nothing runs; providers get questions alone."""
+    """What a run on the providers of `pool` would come to, as `estimate` and `Preview` have it. Nothing runs;
+    providers get questions alone.
+    """
     for root in inputs.values():
         if kind_of(home.store, root) == Manifest.kind:
             refs = Manifest.load(home.store, root).refs(home.store)
             supply.learn((ref.cid, ref.size) for ref in refs)
     placer = _Forecast(pool, supply, rates, terms)
-    found = estimate(home, job, inputs, supply.size, placer.stage)
-    return found, Preview(tuple(placer.stages), placer.results(found.foresight), found.ends)
+    found = estimate(home, job, inputs, supply.size, placer.stage, bounds=bounds)
+    return found, placer.preview(found.foresight)
 
 
 class _Forecast:
@@ -53,19 +63,20 @@ class _Forecast:
         self._outlook = Outlook(pool, supply)
         self._where: dict[CID, Member | None] = {}
         """Where each task of an earlier stage would run; None: at home."""
-        self.stages: list[StagePreview] = []
+        self._stages: list[StagePreview] = []
+        self._stopped: str | None = None
 
     def stage(self, foresight: Foresight, stage: Foreseen) -> None:
         """Place one stage."""
         needs = [need_of_task(foresight.store, task) for task in stage.todo.values()]
-        if not needs:
+        if not needs or self._stopped:
             return
         inputs = list(dict.fromkeys(cid for need in needs for cid in need.inputs))
         self._pool.locate(cid for cid in inputs if foresight.named(cid))
         given = [cid for cid in inputs if self._given(foresight, cid)]
         away = [need for need in needs if not need.lazy]
         found = assign(
-            self._outlook, away, foresight.size, self._rates, self._terms.wish, {}, queues=not self.stages
+            self._outlook, away, foresight.size, self._rates, self._terms.wish, {}, queues=not self._stages
         )
         lost = len(self._outlook.lost(given))
         to_members, moved = self._brought(foresight, found)
@@ -74,11 +85,11 @@ class _Forecast:
         self._where |= {**found.where, **{need.cid: None for need in here}}
         placement = found.placement
         cost = Cost(max(found.seconds, self._at_home(foresight, here)), Decimal(placement.price), moved)
-        self.stages.append(
+        self._stages.append(
             StagePreview(
                 name=stage.name,
                 sizes=stage.sizes,
-                speed=BASES[1 if all(self._rates.knows(need.task.step) for need in away) else 2],
+                speed=BASES[self._speed(away)],
                 providers=tuple(_shares(found, to_members)),
                 seats=tuple(self._seats(foresight, away, found)),
                 unplaced=tuple(self._unplaced(foresight, stage.name, away, found)),
@@ -90,7 +101,16 @@ class _Forecast:
             )
         )
 
-    def results(self, foresight: Foresight) -> int:
+        if found.reasons and not self._terms.home:
+            self._stopped = f"{stage.name!r} has tasks that no provider runs, and this home may not"
+
+    def preview(self, foresight: Foresight) -> Preview:
+        """All that was placed."""
+        if self._stopped:
+            return Preview(tuple(self._stages), ends=self._stopped)
+        return Preview(tuple(self._stages), self._results(foresight), foresight.ends)
+
+    def _results(self, foresight: Foresight) -> int:
         """Bytes of the run's results that will not be at home."""
         total = 0
         for cid in foresight.results:
@@ -134,6 +154,12 @@ class _Forecast:
             return 0
         self._outlook.will_hold(cid, None)
         return size
+
+    def _speed(self, away: Sequence[Need]) -> int:
+        """The place in `BASES` of what their seconds rest on."""
+        if not away:
+            return 0
+        return 1 if all(self._rates.knows(need.task.step) for need in away) else 2
 
     def _at_home(self, foresight: Foresight, here: Iterable[Need]) -> float:
         """Seconds that the home would take."""

@@ -62,7 +62,7 @@ class Providers(Executor):
 
     def begin(self, job: Job, inputs: Mapping[str, CID]) -> None:
         """Foresee a run, for what comes of it to be held against that."""
-        self._foreseen = self.foresee(job, inputs)[1]
+        self._foreseen = self.foresee(job, inputs, bounds=False)[1]
         self._began = time.perf_counter()
 
     def stage(self, name: str) -> None:
@@ -111,12 +111,15 @@ class Providers(Executor):
         self.pool.locate(cids)
         return [bool(self.pool.holders(cid)) for cid in cids]
 
-    def foresee(self, job: Job, inputs: Mapping[str, CID]) -> tuple[Estimate, Preview]:
+    def foresee(
+        self, job: Job, inputs: Mapping[str, CID], *, bounds: bool = True
+    ) -> tuple[Estimate, Preview]:
         """The stages of a run, where their tasks would run, and what that would take. Nothing runs or
         moves.
         """
         self._renew()
-        return forecast(self._home, job, inputs, self.pool, self.supply, self.rates, self._terms)
+        asked = self._home, job, inputs, self.pool, self.supply, self.rates, self._terms
+        return forecast(*asked, bounds=bounds)
 
     def fetch(self, cids: Sequence[CID]) -> list[CID]:
         """Bring results home, every block proven; returns what no provider gives."""

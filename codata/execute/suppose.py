@@ -92,7 +92,7 @@ class Supposer:
         """The rows of a table that exists."""
         self._masses[cid] = Mass(rows, max(0, self._size(cid) - frame(0)))
 
-    def take(self, task: Task, receipt: Receipt, *, believed: bool = True) -> None:
+    def take(self, cid: CID, task: Task, receipt: Receipt, *, believed: bool = True) -> None:
         """What a task has given; where the receipt is not `believed`, what it is supposed to give."""
         basis = 0 if believed else 1
         others = sum(o.hash is None for o in receipt.out.values())
@@ -107,11 +107,10 @@ class Supposer:
                 continue
             self._masses.setdefault(output.cid, mass)
             if not believed:
-                self._makers.setdefault(output.cid, task.cid)
+                self._makers.setdefault(output.cid, cid)
 
-    def receipt(self, task: Task) -> Receipt:
-        """About what this task would give."""
-        cid = task.cid
+    def receipt(self, cid: CID, task: Task) -> Receipt:
+        """About what this task, of this CID, would give."""
 
         def make(name: str) -> Output:
             found = self._cuts(task) if task.step == _PICK else _named(cid, name)

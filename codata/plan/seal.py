@@ -108,8 +108,8 @@ def even_cuts(sizes: Sequence[tuple[int, int]], shard: int) -> list[Value]:
     rows = np.cumsum([0, *(count for count, _ in sizes)])
     ends = np.cumsum([0, *(size for _, size in sizes)])
     count = max(1, round(int(ends[-1]) / shard))
-    at = np.interp(np.linspace(0, int(ends[-1]), count + 1), ends, rows) if ends[-1] else rows[[0, -1]]
-    bounds = np.unique(np.round(at).astype(np.int64))
+    at = np.interp(np.linspace(0, int(ends[-1]), count + 1)[1:-1], ends, rows)
+    bounds = np.unique([0, *np.round(at).astype(np.int64), rows[-1]])
     firsts = np.searchsorted(rows, bounds[:-1], side="right") - 1
     lasts = np.searchsorted(rows, bounds[1:], side="left") - 1
     starts, stops = bounds[:-1] - rows[firsts], bounds[1:] - rows[lasts]
