@@ -12,7 +12,7 @@ from cid_store.errors import BlockNotFound
 from codata.estimate import Estimate
 from codata.execute.account import Account, Cost, Did, Fault, StageCost
 from codata.execute.audit import Lots, Word
-from codata.execute.errands import Errands
+from codata.execute.courier import Courier
 from codata.execute.errors import Distrusted
 from codata.execute.executors import Embedded, Executor, Report
 from codata.execute.forecast import forecast
@@ -80,12 +80,12 @@ class Providers(Executor):
                 if cids:
                     self._own.run(cids, url, executor, told)
 
-        errands = Errands(self._home.store, self.supply, self._taker, at_home)
+        courier = Courier(self.supply, self._taker, at_home)
         needs = [need_of(self._home.store, cid) for cid in tasks]
         watch = Watch(
             self.pool,
             self.supply,
-            errands,
+            courier,
             needs,
             report,
             terms=self._terms,
@@ -97,8 +97,8 @@ class Providers(Executor):
             watch.run()
         finally:
             self._stages[self._stage] = self._stages.get(self._stage, Cost()) + (self._spent() - before)
-            errands.over.update(tasks)
-            errands.leave()
+            courier.over.update(tasks)
+            courier.leave()
             self._fresh = False
             self._keep_evidence(watch.evidence)
             self._hedged += watch.hedged

@@ -16,11 +16,13 @@ from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from codata.errors import FalseClaim, OutOfResources
 from codata.execute.assign import assign
-from codata.execute.attempts import HOME, Attempts, disagreement, stragglers
+from codata.execute.attempts import HOME, Attempts, disagreement
 from codata.execute.audit import Lots, Verdict, Word, judge
-from codata.execute.errands import Errand, Errands, errands_of
+from codata.execute.courier import Courier
+from codata.execute.errands import Errand, errands_of
 from codata.execute.errors import InputsGone
 from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home, Stopped
+from codata.execute.lateness import Lateness
 from codata.execute.needs import Need
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
@@ -45,7 +47,7 @@ class Watch:
         self,
         pool: Pool,
         supply: Supply,
-        errands: Errands,
+        courier: Courier,
         needs: Sequence[Need],
         report: Callable[[Outcome], None],
         *,
@@ -53,14 +55,12 @@ class Watch:
         lots: Lots,
         rates: Rates,
     ) -> None:
-        self._pool, self._supply, self._errands, self._report = pool, supply, errands, report
+        self._pool, self._supply, self._courier, self._report = pool, supply, courier, report
         self._terms, self._lots, self._rates = terms, lots, rates
         self._left = {need.cid: Attempts(need) for need in needs}
         self._twice: dict[CID, tuple[Attempts, Word]] = {}
         """Tasks that have ended and were somewhere else too, with the word that stands."""
-        self._count = len(needs)
-        self._took: list[float] = []
-        self._beat: dict[int, float] = {}
+        self._lateness = Lateness(terms.bounds, len(needs))
         self.hedged = 0
         self.evidence: list[Word] = []
         """All words on tasks of which some were false."""
@@ -74,7 +74,7 @@ class Watch:
         looked = time.monotonic()
         while self._left and not self._pool.to_disown():
             with suppress(Empty):
-                self._heed(self._errands.events.get(timeout=_TICK))
+                self._heed(self._courier.events.get(timeout=_TICK))
             if time.monotonic() - looked > _TICK:
                 self._look_for_stalls()
                 self._look_for_stragglers()
@@ -99,12 +99,12 @@ class Watch:
                     here += self._nowhere(run, assignment.reasons[run.need.cid])
             errands = list(errands_of(self._pool, self._supply, assignment, needs))
         for errand in errands:
-            self._beat[errand.member.number] = now
+            self._lateness.heard(errand.member)
             for need in errand.needs:
                 self._left[need.cid].at[errand.member.number] = now
         for run in here:
             run.at[HOME] = now
-        self._errands.start(errands, [run.need for run in here])
+        self._courier.start(errands, [run.need for run in here])
 
     def _nowhere(self, run: Attempts, reasons: tuple[str, ...]) -> list[Attempts]:
         """A task that no member can run: the home does, where it may; else that is its outcome."""
@@ -144,7 +144,7 @@ class Watch:
 
     def _heed(self, event: Event) -> None:
         if isinstance(event, Beat):
-            self._beat[event.member.number] = time.monotonic()
+            self._lateness.heard(event.member)
         elif isinstance(event, Ended):
             self._ended(event)
         elif isinstance(event, Failed):
@@ -171,7 +171,7 @@ class Watch:
             return
         self._rates.add(run.need.task.step, receipt)
         if member.number in run.at:
-            self._took.append(time.monotonic() - run.at.pop(member.number))
+            self._lateness.ended(run.at.pop(member.number))
         self._said(run, Word(member, receipt, event.row.receipt, event.row))
 
     def _late(self, event: Ended) -> None:
@@ -193,7 +193,7 @@ class Watch:
         run.words, run.told = [stood], True
         run.at.clear()
         self._left[event.row.task] = run
-        self._errands.over.discard(event.row.task)
+        self._courier.over.discard(event.row.task)
         self._said(run, word)
 
     def _home_ended(self, event: Home) -> None:
@@ -312,7 +312,7 @@ class Watch:
 
     def _end(self, outcome: Outcome) -> None:
         run = self._left.pop(outcome.task)
-        self._errands.over.add(outcome.task)
+        self._courier.over.add(outcome.task)
         for number in run.at:
             if number != HOME:
                 self._pool.dismiss(self._pool.members[number], outcome.task)
@@ -322,21 +322,14 @@ class Watch:
     # -- who is late -----------------------------------------------------------------------------------------
 
     def _look_for_stalls(self) -> None:
-        now = time.monotonic()
-        busy = {number for run in self._left.values() for number in run.at if number != HOME}
-        for number in busy:
-            member = self._pool.members[number]
-            if now - self._beat.get(number, now) > self._terms.bounds.patience:
-                if member.good:
-                    member.fault(
-                        ProviderStalled(
-                            f"{member.url} got nowhere for {self._terms.bounds.patience:.0f} seconds"
-                        )
-                    )
-                self._gone(member, [cid for cid, run in self._left.items() if number in run.at])
+        for number in self._lateness.silent(self._left.values()):
+            member, patience = self._pool.members[number], self._terms.bounds.patience
+            if member.good:
+                member.fault(ProviderStalled(f"{member.url} got nowhere for {patience:.0f} seconds"))
+            self._gone(member, [cid for cid, run in self._left.items() if number in run.at])
 
     def _look_for_stragglers(self) -> None:
-        late = stragglers(self._left.values(), self._took, self._count, self._terms.bounds, time.monotonic())
+        late = self._lateness.stragglers(self._left.values())
         for run in late:
             run.hedged = True
         before = {run.need.cid: len(run.at) for run in late}

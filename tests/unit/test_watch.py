@@ -14,7 +14,8 @@ from cid_store.cid import CID, DAG_CBOR
 from codata import ops
 from codata.execute.attempts import Bounds
 from codata.execute.audit import Lots
-from codata.execute.errands import Errand, Errands
+from codata.execute.courier import Courier
+from codata.execute.errands import Errand
 from codata.execute.events import Ended, Event
 from codata.execute.events import Home as AtHome
 from codata.execute.needs import Need, need_of
@@ -128,7 +129,7 @@ def _stage(home: Home, pool: Pool, outs: tuple[CID, CID], *, at_home: bool, thir
     watch = Watch(
         pool,
         supply,
-        cast("Errands", Script(home, happens)),
+        cast("Courier", Script(home, happens)),
         needs,
         lambda outcome: reported.setdefault(outcome.task, []).append(outcome),
         terms=Terms(bounds=Bounds(patience=60, straggling=0, least=0), home=at_home),
