@@ -16,6 +16,7 @@ from codata.identity import Identity
 from codata.kept import ROW
 from codata.provider.settings import Settings
 from codata.provider.work import below
+from codata.provider.work.custody import Custody
 from codata.provider.work.policy import Policy
 from tests.asking import CAR_TYPE, Asker, car_of, providing, somebody
 from tests.unit.gateway_serving import Running
@@ -161,3 +162,15 @@ def test_wrong_requests_keep_nothing(provider: Running) -> None:
     body = car_of([ROOT])
     assert provider.client.post(f"/blocks?keep={ROOT.cid}", content=body).status_code == 401
     assert list(provider.home.kept.roots()) == []
+
+
+def test_a_copy_that_was_let_go_is_a_reason_to_collect(tmp_path: Path) -> None:
+    with Home(tmp_path) as home:
+        custody = Custody(home, 60, 1)
+        assert not custody.sweep([])
+        home.kept.copy(FRIEND.did, ROOT.cid, {ROOT.cid: 1}, 1 << 20)
+        home.kept.drop_copy(FRIEND.did, ROOT.cid)
+        assert custody.sweep([])
+        assert custody.collect()
+        assert not custody.sweep([])
+        custody.close()

@@ -170,13 +170,13 @@ class Custody:
             self._home.kept.release(_results_for(did, task))
 
     def sweep(self, ended: Iterable[tuple[str, CID]]) -> bool:
-        """Let go of what nobody wants any more and of what has expired; whether there was any."""
+        """Let go of what nobody wants any more and of what has expired; whether anything can be deleted."""
         with self._lock:
             gone = sum(self._home.kept.release(_results_for(did, task)) for did, task in ended)
             gone += self._home.kept.sweep(time.time())
             if not self._busy:
                 self.store.settle()
-            return gone > 0
+            return gone > 0 or bool(self._home.kept.lingering())
 
     def collect(self) -> bool:
         """Delete what the home does not keep; False, and nothing done, while blocks are being put."""
