@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import string
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -116,6 +119,55 @@ def test_a_job_of_several_stages_moves_the_least(data: Spread, tmp_path: Path) -
             assert executors >= {p.did for p in providers}
         again = _run(tmp_path, data, providers, "--no-home").value
         assert (again["outputs"], again["bytes_moved"]) == (value["outputs"], 0)
+
+
+def _with_copies(rows: int, seed: int) -> pa.Table:
+    """Texts of drawn words: one in seven is the text of an earlier row, one in five all but a word of it."""
+    drawn = random.Random(seed)
+    vocabulary = ["".join(drawn.choices(string.ascii_lowercase, k=5)) for _ in range(5000)]
+    texts: list[str] = []
+    for i in range(rows):
+        words = drawn.choices(vocabulary, k=40)
+        if i > 50 and i % 7 == 6:
+            words = texts[drawn.randrange(i)].split()
+        elif i > 50 and i % 5 == 4:
+            words = [*texts[drawn.randrange(i)].split()[:-1], words[0]]
+        texts.append(" ".join(words))
+    return pa.table({"id": pa.array(range(rows), pa.int64()), "text": pa.array(texts)})
+
+
+def test_what_all_stages_move_is_foreseen(tmp_path: Path) -> None:
+    """At most what is assumed moves of a job that nobody has run; what it took with other data tells more."""
+    job = "dedup-only"
+    trial = spread(tmp_path / "trial", STEPS[:1], table=_with_copies(3000, 1))
+    data = spread(tmp_path / "whole", STEPS[:1], table=_with_copies(6000, 2))
+    with _three(data, tmp_path) as providers:
+        on = [word for provider in providers for word in ("--on", provider.url)]
+        codata = Commands(tmp_path / "home")
+        blind = codata("plan", job, data.dataset, *on).value
+        with Home(tmp_path / "home") as home:
+            know(trial, home)
+        homes = [Home(provider.home) for provider in providers]
+        give(trial, homes)
+        for home in homes:
+            home.close()
+        assert codata("run", job, trial.dataset, *on, "--no-home").code == 0
+        planned = codata("plan", job, data.dataset, *on).value
+        done = codata("run", job, data.dataset, *on, "--no-home").value
+        again = codata("plan", job, data.dataset, *on).value
+    assert (blind["ends"], planned["ends"]) == (None, None)
+    assert {stage["sizes"] for stage in blind["placement"]["stages"]} == {"known", "assumed"}
+    assert {stage["sizes"] for stage in planned["placement"]["stages"]} == {"known", "seen"}
+    moved = done["bytes_moved"]
+    assert moved <= blind["placement"]["expected"]["bytes_moved"]
+    assert done["predicted"]["bytes_moved"] == planned["placement"]["expected"]["bytes_moved"]
+    assert moved * 2 / 3 <= done["predicted"]["bytes_moved"] <= moved * 3 / 2
+    assert sum(stage["actual"]["bytes_moved"] for stage in done["stages"] if stage["actual"]) == moved
+    for stage in done["stages"]:
+        foreseen, came = (stage[key]["bytes_moved"] if stage[key] else 0 for key in ("predicted", "actual"))
+        assert abs(foreseen - came) <= max(came / 2, 128 * 1024), stage
+    expected = again["placement"]["expected"]
+    assert (expected["bytes_moved"], expected["bytes_fetched"]) == (0, 0)
 
 
 def test_a_provider_that_is_killed_is_worked_around(data: Spread, tmp_path: Path) -> None:
