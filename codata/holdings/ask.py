@@ -31,7 +31,7 @@ Flags = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Holder:
     """A provider's word: which pieces, in the order of the parts, and whether it has the records. `error`:
-    why it gave none. `did`: who it says to be, "" where it does not say."""
+    why it gave none. `did`: who it has proven to be, "" where it has not."""
 
     url: str
     pieces: Flags

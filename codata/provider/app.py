@@ -20,11 +20,13 @@ from starlette.types import ASGIApp
 from cid_store.errors import CidStoreError, UsageError
 from cid_store.stores.local import LocalStore
 from codata.home import Home
+from codata.provider.authority import Authorities
 from codata.provider.bounded import Bounded, Places
 from codata.provider.cors import ForEverybody
 from codata.provider.errors import headers_of, refusal, status_of, to_value
 from codata.provider.gateway import Gateway
 from codata.provider.have import Have
+from codata.provider.health import Health
 from codata.provider.metrics import Metrics
 from codata.provider.openapi import Document
 from codata.provider.page.overview import Clients
@@ -52,11 +54,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     blocks = Places("requests for blocks", settings.max_requests)
     questions = Places("requests about what is held", settings.max_have)
     routing = Routing(store, peer(did, urls))
-
-    async def health(request: Request) -> Response:
-        return JSONResponse(
-            {"status": "ok", "version": installed, "did": did}, headers={"cache-control": "no-store"}
-        )
+    authorities = Authorities(urls, settings.hosts)
 
     def bounded(places: Places, tell: Callable[[CidStoreError], Response] = refusal) -> Middleware:
         return Middleware(Bounded, places=places, patience=settings.client_patience, tell=tell)
@@ -66,7 +64,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
         Route("/ipfs/{path:path}", gateway.answer, methods=read, middleware=[*_READ, bounded(blocks)]),
         Route("/routing/v1/providers/{cid}", routing.answer, methods=read, middleware=_READ),
         Route("/have", have.answer, methods=["POST"], middleware=[bounded(questions)]),
-        Route("/health", health),
+        Route("/health", Health(home.identity, installed, authorities).answer),
         Route("/metrics", metrics.answer),
         Route("/openapi.json", Document(installed).answer),
     ]
@@ -77,8 +75,7 @@ def application(home: Home, settings: Settings, urls: Sequence[str]) -> ASGIApp:
     clients: Callable[[], Clients] = dict
     leave: Callable[[], None] = _nobody_waits
     if settings.tasks.enabled and isinstance(store, LocalStore):
-        address = settings.address
-        where = Whereabouts(tuple(urls), settings.hosts, address.is_loopback, settings.client_patience)
+        where = Whereabouts(authorities, settings.address.is_loopback, patience)
         work = Work(home, settings.tasks, where, installed, metrics.registry)
         routes += work.routes()
         behind.append(work)

@@ -21,10 +21,11 @@ from cid_store.errors import CorruptBlock, DecodeError, LimitExceeded, StoreErro
 from cid_store.stores.gateway import GatewayStore
 from cid_store.stores.gateway.client import Limits, tls_context
 from cid_store.stores.gateway.origin import Origin
-from codata import signing
+from codata import introduction, signing
+from codata.errors import FalseClaim
 from codata.identity import Identity
 from codata.placement.problem import Array
-from codata.remote.answers import body_of, lines_of, object_of, printable, refused
+from codata.remote.answers import body_of, lines_of, object_of, refused
 from codata.remote.errors import (
     ProviderBusy,
     ProviderError,
@@ -55,7 +56,7 @@ class Client:
     def __init__(self, url: str, me: Identity, *, silence: float = 30, connect: float = 5) -> None:
         self.origin = Origin.parse(url)
         self.url = str(self.origin).rstrip("/")
-        self._me = me
+        self._me, self._did = me, ""
         self._http = httpx.Client(
             timeout=httpx.Timeout(silence, connect=connect, pool=None),
             limits=httpx.Limits(max_connections=_IN_FLIGHT, max_keepalive_connections=_IN_FLIGHT),
@@ -75,13 +76,29 @@ class Client:
     # -- what it is and has ----------------------------------------------------------------------------------
 
     def offer(self) -> Offer:
-        """What it offers."""
-        return Offer.parse(self.url, object_of(self.url, self._ask("GET", "/offer")))
+        """What it offers. Raises `ProviderLied` where it does not prove to be who offers."""
+        offer = Offer.parse(self.url, object_of(self.url, self._ask("GET", "/offer")))
+        if self.did() != offer.did:
+            raise ProviderLied(f"{self.url} offers as {offer.did} and does not prove to be that")
+        return offer
 
     def did(self) -> str:
-        """The DID that it states for itself, to whoever asks; "" where it states none."""
-        stated = object_of(self.url, self._ask("GET", "/health")).get("did")
-        return printable(stated) if isinstance(stated, str) else ""
+        """The DID that it has proven to be, once for this client; "" where it states none, or proves none.
+
+        Raises `ProviderLied` where the proof is another's, or an old one.
+        """
+        if not self._did:
+            nonce = introduction.drawn()
+            said = object_of(self.url, self._ask("GET", f"/health?nonce={nonce}"))
+            did, proof = said.get("did"), said.get("proof")
+            if not isinstance(did, str) or proof is None:
+                return ""
+            try:
+                introduction.check(did, signing.target_of(self.url).authority, nonce, proof)
+            except FalseClaim as e:
+                raise ProviderLied(f"{self.url}: {e.message}") from None
+            self._did = did
+        return self._did
 
     def have(self, cids: Sequence[CID]) -> Array:
         """A bit for each CID that it says it holds in full: uint8, the first the highest of a byte."""

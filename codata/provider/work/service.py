@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from codata.home import DATABASE, Home
+from codata.provider.authority import Authorities
 from codata.provider.bounded import Bounded, Places
 from codata.provider.errors import BadSettings
 from codata.provider.work.changes import Changes
@@ -35,13 +36,12 @@ _MAX_ASKING: Final = 512  # requests that ask or wait at once
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """How this process is reached: its URLs, further names of its host, whether from this machine alone.
+    """How this process is reached: under which authorities, and whether from this machine alone.
 
     `patience`: seconds that a client may send or take nothing.
     """
 
-    urls: tuple[str, ...]
-    hosts: tuple[str, ...]
+    authorities: Authorities
     loopback: bool
     patience: float
 
@@ -72,7 +72,7 @@ class Work:
         tally.watch(self._queue.counts, self._runner.phases)
         policy = Policy(settings, self._custody.me, self._custody.trusted)
         unsigned = self._custody.me if settings.open else None
-        gate = Gate(policy, self._seen, where.urls, where.hosts, unsigned)
+        gate = Gate(policy, self._seen, where.authorities, unsigned)
         states = States(self._queue, self._runner)
         submissions = Submissions(settings, policy, self._custody, self._queue, self._runner, states)
         self._tasks = Tasks(gate, submissions, states, changes, where.patience)
