@@ -114,6 +114,10 @@ def test_every_character_in_its_place(around: str) -> None:
     assert differing([around.replace("{}", c) for c in kept]) == []
 
 
+def test_a_null_character_does_not_end_a_measure() -> None:
+    assert differing(["5m\0", "9dm\0\0", "5T\0.", "(5C$\0)"]) == []
+
+
 @given(st.lists(chunks, max_size=30))
 @settings(max_examples=300, deadline=None)
 def test_chunks(values: list[str]) -> None:

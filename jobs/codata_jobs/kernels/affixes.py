@@ -24,6 +24,9 @@ ACTIVE: Final = 256  # a rule may begin here: a chunk without one is a word
 LONGEST_MEASURE: Final = 5
 """No unit of measure or currency has more characters."""
 
+NOTHING: Final = -1
+"""What stands behind a shorter one: no code point, as 0 is."""
+
 UNSURE: Final = -1
 """Instead of a length: ask spaCy."""
 
@@ -63,7 +66,7 @@ def prefix(codes: Array, kinds: Array, low: int, high: int) -> int:
 def suffix(codes: Array, kinds: Array, low: int, high: int, measures: Array) -> int:
     """How many characters a rule takes off the end of `low` to `high`, the most that any does; or `UNSURE`.
 
-    `measures`: units of measure and currencies, rows of `LONGEST_MEASURE` codes with zeros behind them.
+    `measures`: units of measure and currencies, rows of `LONGEST_MEASURE` codes, `NOTHING` behind them.
     """
     if low == high:
         return 0
@@ -114,7 +117,7 @@ def _measure(codes: Array, low: int, high: int, measures: Array) -> int:
     if foreign:
         return UNSURE
     for row in range(len(measures) if size <= LONGEST_MEASURE else 0):
-        same = size == LONGEST_MEASURE or measures[row, size] == 0
+        same = size == LONGEST_MEASURE or measures[row, size] == NOTHING
         for k in range(size):
             same = same and measures[row, k] == codes[high - size + k]
         if same:

@@ -87,7 +87,7 @@ def _measures() -> Array:
 
     written = [unit.replace("\\", "") for unit in (*LIST_UNITS, *LIST_CURRENCY)]
     short = sorted({unit for unit in written if unit.isascii()})
-    found = np.zeros((len(short), kernel.LONGEST_MEASURE), np.int32)
+    found = np.full((len(short), kernel.LONGEST_MEASURE), kernel.NOTHING, np.int32)
     for row, unit in enumerate(short):
         found[row, : len(unit)] = [ord(c) for c in unit]
     found.flags.writeable = False

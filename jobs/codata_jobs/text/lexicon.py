@@ -264,9 +264,3 @@ def _wider(array: Array, size: int) -> Array:
     made: Array = np.zeros(size, array.dtype)
     made[: len(array)] = array
     return made
-
-
-def _within(counts: Array) -> Array:
-    """0, 1, … for each count."""
-    found: Array = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    return found
