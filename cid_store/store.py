@@ -142,6 +142,16 @@ class Store(ABC):
         """As `has_many`; what is held is now as safe from a concurrent `gc` as if it had just been put."""
         return self.has_many(cids)
 
+    def sizes(self, cids: Sequence[CID]) -> list[int | None]:
+        """The bytes of each of these blocks, in order; None for what is not held. By default each is read."""
+        return [self._size(cid) for cid in cids]
+
+    def _size(self, cid: CID) -> int | None:
+        try:
+            return len(self.get(cid))
+        except BlockNotFound:
+            return None
+
     def delete(self, cids: Iterable[CID]) -> None:
         """Forget these blocks, whoever may need them: `gc` is the careful way."""
         self._delete(list(cids))

@@ -150,6 +150,14 @@ class StoreContract(ABC):
         assert store.has_many(asked) == [i % 2 == 0 for i in range(1200)] + [True, False]
         assert store.has_many([]) == []
 
+    def test_sizes_come_in_order(self, store: Store) -> None:
+        """None stands for what is not held; an identity block has its bytes in its name."""
+        cids = [store.put(bytes(size)) for size in (3, 0, 70_000)]
+        identity = CID.build(RAW, multihash.IDENTITY, b"four")
+        absent = CID.make(RAW, b"never put")
+        assert store.sizes([cids[2], absent, *cids, identity]) == [70_000, None, 3, 0, 70_000, 4]
+        assert store.sizes([]) == []
+
     def test_delete_forgets(self, store: Store) -> None:
         """What it is told, and nothing else; then the block can come again."""
         blocks = numbered(3)

@@ -236,6 +236,38 @@ def test_what_was_let_go_counts_until_it_is_deleted(
         assert ask.ended(second)[0] == "pinned"
 
 
+def test_what_another_pin_brought_counts_too(
+    tmp_path: Path, specification: Specification, elsewhere: Elsewhere
+) -> None:
+    inner = elsewhere.store.put(bytes(900_000))
+    outer = elsewhere.store.put(dag_cbor.encode([inner]), DAG_CBOR)
+    more = elsewhere.store.put(bytes(900_001))
+    with serving(tmp_path, _settings(elsewhere.gateway.url, max_bytes=2_000_000)) as running:
+        home = running.home
+        ask = Asking(running, specification, accounts.issue(home, "me"))
+        outers = ask.until_done(ask.pin(outer)["requestid"])["requestid"]
+        assert ask.ended(inner)[0] == "pinned"
+        ask("DELETE", f"/pins/{outers}")
+        _until(lambda: bool(collect(home)) and not home.store.has(outer))
+        assert home.store.has(inner)
+        assert ask.ended(more)[0] == "pinned"
+        assert ask.ended(outer)[0] == "failed"  # what it lacks is small, and what it would keep is not
+        assert home.store.has(inner)
+
+
+def test_a_pin_in_the_place_of_one_of_the_same_root_needs_no_more_room(
+    tmp_path: Path, specification: Specification, elsewhere: Elsewhere
+) -> None:
+    root = elsewhere.store.put_file(sample(1_200_000))
+    with serving(tmp_path, _settings(elsewhere.gateway.url, max_bytes=2_000_000)) as running:
+        ask = Asking(running, specification, accounts.issue(running.home, "me"))
+        request = ask.until_done(ask.pin(root)["requestid"])["requestid"]
+        for name in ("one", "two"):
+            answer = ask("POST", f"/pins/{request}", {"cid": root, "name": name})
+            request = answer.json()["requestid"]
+            assert ask.until_done(request)["status"] == "pinned"
+
+
 def test_nothing_is_fetched_onto_a_disk_that_is_nearly_full(
     tmp_path: Path, specification: Specification, elsewhere: Elsewhere
 ) -> None:
@@ -399,11 +431,11 @@ def test_pins_are_counted_and_shown_and_no_account_is_named(
     told = client.get("/metrics").text
     assert 'codata_provider_pins{state="pinned"} 2.0' in told
     assert 'codata_provider_pins{state="failed"} 1.0' in told
-    assert "codata_provider_pins_bytes 7.0" in told  # of the one that was removed
+    assert "codata_provider_pins_bytes 21.0" in told  # the one that was removed among them
     page = client.get("/").text
     assert "What it keeps for others" in page
     assert "<dt>pins failed</dt><dd>1</dd>" in page
-    assert "<dt>brought for pins</dt><dd>7 bytes</dd>" in page
+    assert "<dt>of pins</dt><dd>21 bytes</dd>" in page
     assert not any("somebody" in text for text in (told, page))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Self
 from urllib.parse import unquote
 
+from cid_store import multihash
 from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CorruptBlock, UsageError
@@ -241,11 +242,14 @@ class LocalStore(Store, Keeper):
         return [key in held for key in keys]
 
     def sizes(self, cids: Sequence[CID]) -> list[int | None]:
-        """The bytes of each of these blocks, in order, as the index has them; None for what is not held."""
+        """As the index has them: none is read."""
         keys = [cid.multihash for cid in cids]
         with self._errors("reading"), self._here().index.reading() as db:
             found = entries.sizes(db, keys)
-        return [found.get(key) for key in keys]
+        return [
+            len(cid.digest) if cid.hash_code == multihash.IDENTITY else found.get(key)
+            for cid, key in zip(cids, keys, strict=True)
+        ]
 
     def settle(self) -> None:
         """Stop protecting what was put until now: all of it that should stay is pinned."""

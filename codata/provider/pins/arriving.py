@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from cid_store import Store
@@ -13,6 +14,7 @@ from cid_store.stores.gateway import GatewayStore, fetch_dag
 from codata.closure import closure, is_record, roots_of, whole
 
 _BATCH: Final = 64  # blocks fetched at once that are no files
+_ASKED: Final = 1000  # blocks whose sizes are asked for at once
 
 
 class Arriving(Store):
@@ -27,8 +29,8 @@ class Arriving(Store):
     def __str__(self) -> str:
         return "the origins"
 
-    def bring(self, root: CID) -> int:
-        """Bring all that belongs to `root` here, to stay; how many blocks those are.
+    def bring(self, root: CID) -> tuple[int, int]:
+        """Bring all that belongs to `root` here, to stay; how many blocks those are, and their bytes.
 
         Raises `BlockNotFound` for what is nowhere, and whatever bytes from elsewhere may be wrong with.
         """
@@ -39,7 +41,13 @@ class Arriving(Store):
                 fetch_dag(self, self._origins, root)
         count = whole(self._here, root)
         self._here.persist(closure(self._here, [root]))
-        return count
+        return count, self._size(root)
+
+    def _size(self, root: CID) -> int:
+        belonging, total = closure(self._here, [root]), 0
+        while batch := list(islice(belonging, _ASKED)):
+            total += sum(filter(None, self._here.sizes(batch)))
+        return total
 
     def _record(self, origins: GatewayStore, root: CID) -> None:
         """Files DAG by DAG, other blocks by many at once."""

@@ -68,14 +68,18 @@ class _Budget:
         check_free(self.store, self.settings.keep_free + size)
         most = self.settings.max_bytes
         if self.requests.total(self.row.account) + size > most:
-            raise OverBudget(
-                f"the pins of this account may bring {most} bytes, and this is more; what removed ones"
-                " brought counts until the provider has deleted it"
-            )
+            raise _over(most)
         if time.monotonic() > self.until:
             raise OverBudget("the fetch took longer than one may")
         if self.stopping.is_set() or not self.requests.came(self.row, size):
             raise Ended("the pin is no longer wanted")
+
+
+def _over(most: int) -> OverBudget:
+    return OverBudget(
+        f"the pins of this account may have {most} bytes, and this is more; what removed ones"
+        " had counts until the provider has deleted it"
+    )
 
 
 class Fetcher:
@@ -123,17 +127,17 @@ class Fetcher:
 
     def _fetch(self, row: Row) -> None:
         try:
-            count = self._bring(row)
+            count, size = self._bring(row)
+            if not self._requests.pinned(row, size, self._settings.max_bytes, f"{count} blocks"):
+                raise _over(self._settings.max_bytes)
         except Ended:
             return
         except Exception as e:  # noqa: BLE001 - whatever one pin does, the next is fetched
             fields = {"cid": row.pin.cid, "request": row.id, "error": f"{type(e).__name__}: {e}"}
             _log.warning("a pin failed", extra={"fields": fields})
             self._requests.end(row, "failed", told(e))
-        else:
-            self._requests.end(row, "pinned", f"{count} blocks")
 
-    def _bring(self, row: Row) -> int:
+    def _bring(self, row: Row) -> tuple[int, int]:
         urls, until = self._origins.choose(row.pin.origins), time.monotonic() + self._settings.seconds
         # A store of its own: what is put is safe from `gc` until it is closed, and by then it is kept.
         with open_store(self._store_url) as store, full_disks_named():

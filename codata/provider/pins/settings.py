@@ -12,8 +12,8 @@ class PinSettings:
     origins: tuple[str, ...] = ()
     """URLs of the gateways that pins are fetched from. No other address is ever asked."""
     max_bytes: int = 1 << 40
-    """Bytes of blocks that all pins of one token may bring. Of pins that were removed, they count until
-    garbage is collected."""
+    """Bytes of blocks that all pins of one token may have, also of those that were here before. Of pins that
+    were removed, they count until garbage is collected."""
     max_pins: int = 10_000
     """Requests that one token may have, whatever became of them."""
     fetches: int = 2

@@ -40,7 +40,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Row:
     """A request. `created`: microseconds since 1970, the same for no two requests; `bytes`: of blocks that it
-    brought."""
+    brought; once it is pinned, of all that belong to its root, whoever brought them."""
 
     id: str
     account: str
@@ -170,6 +170,20 @@ class Requests:
             )
             return bool(changed.rowcount)
 
+    def pinned(self, row: Row, size: int, most: int, details: str) -> bool:
+        """Say that a request has all it needs, which is `size` bytes, those that were here before among them:
+        else what another brought would stay for nothing once that one is gone. Requests of one root count
+        once. False, and nothing is said, where its account would have more than `most`.
+        """
+        with self._writing() as db:
+            brought = db.execute("SELECT bytes FROM pin_requests WHERE id = ?", (row.id,)).fetchone() or (0,)
+            counted = 0 if self._heir(row, "status = 'pinned'") else size
+            if self.total(row.account) - brought[0] + counted > most:
+                return False
+            db.execute("UPDATE pin_requests SET bytes = ? WHERE id = ?", (counted, row.id))
+            self.end(row, "pinned", details)
+        return True
+
     def end(self, row: Row, status: Status, details: str = "") -> None:
         """Say what has become of a request. It keeps its root alone from now on, and nothing if it failed."""
         with self._writing() as db:
@@ -180,8 +194,8 @@ class Requests:
             self._kept.release(row.owner, [cid for cid in self._kept.of(row.owner) if cid != needed])
 
     def total(self, account: str) -> int:
-        """Bytes of blocks that the requests of an account brought, removed ones among them as long as
-        garbage has not been collected."""
+        """Bytes of blocks that count for an account, those of removed requests among them as long as garbage
+        has not been collected."""
         with self._lock:
             (size,) = self._db.execute(
                 "SELECT coalesce(sum(bytes), 0) FROM pin_requests WHERE account = ?", (account,)
@@ -209,14 +223,23 @@ class Requests:
     def _drop(self, row: Row) -> None:
         self._db.execute("DELETE FROM pin_requests WHERE id = ?", (row.id,))
         self._kept.release(row.owner)
-        # What it brought stays for another request of the same root, and counts for that one then.
-        heir = self._db.execute(
-            "UPDATE pin_requests SET bytes = bytes + ? WHERE created = (SELECT min(created) FROM pin_requests"
-            " WHERE account = ? AND v1 = ? AND status != 'failed')",
-            (row.bytes, row.account, row.pin.cid.to_v1()),
-        )
-        if row.bytes and not heir.rowcount:
+        # What it has stays for another request of the same root, and counts for that one then.
+        if row.status != "pinned" and self._heir(row, "status = 'pinned'"):
+            return  # that one has all of it already
+        if heir := self._heir(row, "status != 'failed'"):
+            self._db.execute("UPDATE pin_requests SET bytes = bytes + ? WHERE id = ?", (row.bytes, heir))
+        elif row.bytes:
             self._kept.linger(_owner(row.account), row.bytes)
+
+    def _heir(self, row: Row, among: str) -> str | None:
+        """Another request for the root of `row`: one that is pinned rather than one that is not, then the
+        oldest."""
+        found = self._db.execute(
+            f"SELECT id FROM pin_requests WHERE account = ? AND v1 = ? AND id != ? AND {among}"  # noqa: S608 - a constant
+            " ORDER BY status != 'pinned', created LIMIT 1",
+            (row.account, row.pin.cid.to_v1(), row.id),
+        ).fetchone()
+        return found[0] if found else None
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

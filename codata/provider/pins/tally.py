@@ -21,7 +21,7 @@ def tally(registry: CollectorRegistry, totals: Callable[[], Totals]) -> None:
         pins.labels(state).set_function(partial(_count, totals, state))
     size = Gauge(
         "codata_provider_pins_bytes",
-        "Bytes of blocks that lie here for pins, those of removed ones until garbage is collected.",
+        "Bytes that pins count for, those of removed ones until garbage is collected.",
         registry=registry,
     )
     size.set_function(lambda: totals().bytes)
