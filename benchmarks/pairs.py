@@ -26,6 +26,10 @@ KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)\Z")
 
 
+# Where byte code isn't kept, every process compiles its libraries anew: no user's machine does that.
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """Seconds of wall time and of CPU (user and system), and the peak RSS in bytes of the largest process.
@@ -55,7 +59,7 @@ def command(*arguments: str | Path, cwd: Path | None = None, env: Mapping[str, s
             stdout=subprocess.DEVNULL,
             stderr=said,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**_ENVIRONMENT, **(env or {})},
         )
         _, status, used = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start

@@ -19,14 +19,15 @@ pytest.importorskip("numba", reason="kernels need the extra `text`")
 
 from codata_jobs.dedup import clusters
 from codata_jobs.dedup.grams import grams
-from codata_jobs.dedup.signatures import functions
+from codata_jobs.dedup.signatures import functions, repeats
 from codata_jobs.kernels.minhash import minima
 
 from codata.errors import MissingColumn, ParameterError, TaskFailed
+from codata.execute.perform import perform
 from codata.plan import exchange as ex
 from codata.plan.stage import Parts
 from codata.table import logical_hash
-from tests.driving import Driver
+from tests.driving import EXECUTOR, Driver
 
 WORDS = (
     "alpha",
@@ -127,6 +128,23 @@ def test_clusters_are_those_of_all_pairs(
     assert dropped == [i for i, first in wanted.items() if i != first]
     sizes = np.bincount(list(wanted.values()), minlength=len(texts))
     assert listed == [{"row": i, "cluster": f} for i, f in wanted.items() if sizes[f] > 1]
+
+
+@pytest.mark.parametrize(("verify", "sent"), [(None, 14 + 3), ("0.7", 4 * 14)])
+def test_what_is_alike_within_a_part_does_not_send_every_band(verify: str | None, sent: int) -> None:
+    """Of four equal texts the first sends all bands; the others one to meet it, if no pair is looked at."""
+    driver = Driver()
+    parts = driver.parts(as_table([" ".join(WORDS)] * 4))
+    made = driver.run("dedup.minhash", {**BASE, "verify": verify}, data=parts)
+    (stage,) = (s for s in driver.stages if s.name == "dedup.minhash: bands")
+    file = perform(stage.tasks[0], driver.store, EXECUTOR).out["out"].cid
+    assert pa.ipc.open_file(driver.store.get(file)).read_all().num_rows == sent
+    assert driver.table(made)["i"].to_pylist() == [0]
+
+
+def test_only_equal_signatures_repeat() -> None:
+    keys = np.array([[1, 5], [1, 6], [2, 5], [1, 5], [2, 5], [1, 6]], np.uint64)
+    assert repeats(keys).tolist() == [False, False, False, True, True, False]
 
 
 def test_verification_parts_what_one_band_joined() -> None:

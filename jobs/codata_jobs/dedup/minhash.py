@@ -103,11 +103,11 @@ def _edges(
     signatures = [Part.of(o) for o in outputs((yield Stage(f"{name}: signatures", tasks)))]
     size = sum(p.rows for p in signatures) * params.bands * ROW_BYTES
     layout = ex.Layout.of(ex.partitions(size), len(signatures))
-    banded = BandParams(partitions=layout.partitions, split=layout.split())
-    tasks = tuple(planner.task("dedup.minhash/bands", 1, banded, signatures=[p.cid]) for p in signatures)
+    chained = params.verify is not None
+    banded = BandParams(partitions=layout.partitions, split=layout.split(), every=chained)
+    tasks = tuple(planner.task("dedup.minhash/bands", 2, banded, signatures=[p.cid]) for p in signatures)
     files = [o.cid for o in outputs((yield Stage(f"{name}: bands", tasks)))]
     slices = yield from ex.exchange(planner, name, files, layout)
-    chained = params.verify is not None
     tasks = tuple(
         planner.task(
             "dedup.minhash/pairs", 1, PairParams(**s.where.model_dump(), chained=chained), files=s.files

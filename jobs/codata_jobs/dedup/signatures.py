@@ -33,10 +33,11 @@ class SignatureParams(GramParams):
 
 
 class BandParams(Params):
-    """How bands are partitioned."""
+    """How bands are partitioned; `every`: all of them go, also those of rows whose signature is not new."""
 
     partitions: int = Field(ge=1)
     split: ex.Split
+    every: bool
 
 
 @cache
@@ -76,12 +77,16 @@ def signatures(ctx: Context, params: SignatureParams, inputs: Inputs) -> Outputs
 
 @op(
     "dedup.minhash/bands",
-    version=1,
+    version=2,
     params=BandParams,
     gives=lambda params, taken: Bulk(taken.rows * taken.row_bytes / KEY_BYTES, ROW_BYTES),
 )
 def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
-    """The bands of a part's signatures, each with its row, by partition."""
+    """The bands of a part's signatures, each with its row, by partition.
+
+    One band joins a row to an earlier one with the same signature; what else the two share, the earlier says.
+    So boilerplate by the million does not meet whole in the partition of each band.
+    """
     (part,) = inputs["signatures"]
     table = ctx.table(part)
     packed = table[BANDS].combine_chunks()
@@ -90,14 +95,28 @@ def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     buffer: Any = packed.buffers()[1] or b""
     raw = np.frombuffer(buffer, np.uint8)
     keys = raw[packed.offset * width : (packed.offset + len(packed)) * width]
-    hashes = keys.view("<u8")[::2]
+    keys = keys.view("<u8").reshape(-1, 2 * each)
+    sent = np.ones((len(packed), each), np.bool_)
+    if not params.every:
+        sent[repeats(keys), 1:] = False
+    keys = keys.reshape(-1, 2)[sent.ravel()]
+    hashes = keys[:, 0]
     rows = pa.table(
         {
             ex.ORIGIN: pa.array(np.zeros(len(hashes), np.uint32)),
-            ex.ROW: pa.array(np.repeat(table[ex.ROW].to_numpy(), each)),
+            ex.ROW: pa.array(np.repeat(table[ex.ROW].to_numpy(), each)[sent.ravel()]),
             KEY: pa.FixedSizeBinaryArray.from_buffers(
                 pa.binary(KEY_BYTES), len(hashes), [None, pa.py_buffer(keys.tobytes())]
             ),
         }
     )
     return {"out": ex.scatter(ctx, rows, ex.spread(hashes, params.partitions), params.split)}
+
+
+def repeats(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which rows of `keys` (rows x words) equal the first that has their first word."""
+    _, first, which = np.unique(keys[:, 0], return_index=True, return_inverse=True)
+    earlier = first[which]
+    found: NDArray[np.bool_] = earlier < np.arange(len(keys))
+    found[found] = (keys[found] == keys[earlier[found]]).all(axis=1)
+    return found
