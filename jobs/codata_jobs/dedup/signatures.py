@@ -94,8 +94,8 @@ def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     width = packed.type.byte_width
     buffer: Any = packed.buffers()[1] or b""
     raw = np.frombuffer(buffer, np.uint8)
-    keys = raw[packed.offset * width : (packed.offset + len(packed)) * width]
-    keys = keys.view("<u8").reshape(-1, 2 * each)
+    held = raw[packed.offset * width : (packed.offset + len(packed)) * width]
+    keys: NDArray[np.uint64] = held.view("<u8").reshape(-1, 2 * each)
     sent = np.ones((len(packed), each), np.bool_)
     if not params.every:
         sent[repeats(keys), 1:] = False
