@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cached_property
 from hashlib import sha256
-from multiprocessing import get_context
 from typing import Any, ClassVar, Self
 
 from cid_store.cid import CID
 from codata.errors import OutOfResources
 from codata.execute.account import Account
-from codata.execute.worker import Outcome, ready, release, set_up, work
+from codata.execute.spawn import WorkerPool
+from codata.execute.worker import Outcome, ready, release, work
 from codata.records.job import Job
 
 Report = Callable[[Outcome], None]
@@ -152,20 +151,18 @@ class Embedded(Executor):
         return "_pool" in self.__dict__
 
     @cached_property
-    def _pool(self) -> ProcessPoolExecutor:
-        # Spawned, not forked: the libraries have threads. Each worker is one core's worth of Polars.
-        threads = str(max(1, available_cores() // self.workers))
-        settings = {"POLARS_MAX_THREADS": threads, "OMP_NUM_THREADS": threads}
-        return ProcessPoolExecutor(
-            self.workers, mp_context=get_context("spawn"), initializer=set_up, initargs=(settings,)
-        )
+    def _pool(self) -> WorkerPool:
+        threads = str(max(1, available_cores() // self.workers))  # each worker is its cores' worth of Polars
+        return WorkerPool(self.workers, {"POLARS_MAX_THREADS": threads, "OMP_NUM_THREADS": threads})
 
     def close(self) -> None:
-        """End the worker processes, and close the stores that tasks in this process opened."""
+        """End the worker processes, also in the middle of a task; close the stores that tasks in this process
+        opened.
+        """
         release()
         pool = self.__dict__.pop("_pool", None)
         if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.end()
 
 
 def available_cores() -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from threading import Lock
+from multiprocessing import parent_process
+from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from cid_store.cid import CID
@@ -34,6 +35,15 @@ def set_up(environment: dict[str, str]) -> None:
     """Settings that libraries read when they are imported; what only a process of our own may do."""
     os.environ.update(environment)
     process.hasten()
+    Thread(target=_end_with_owner, name="owner", daemon=True).start()
+
+
+def _end_with_owner() -> None:
+    """A process that was killed can't end its workers, and they would wait for its tasks for ever."""
+    owner = parent_process()
+    if owner is not None:
+        owner.join()
+        os._exit(1)
 
 
 def ready() -> None:
