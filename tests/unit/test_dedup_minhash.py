@@ -19,7 +19,7 @@ pytest.importorskip("numba", reason="kernels need the extra `text`")
 
 from codata_jobs.dedup import clusters
 from codata_jobs.dedup.grams import grams
-from codata_jobs.dedup.signatures import functions, repeats
+from codata_jobs.dedup.signatures import functions, needed
 from codata_jobs.kernels.minhash import minima
 
 from codata.errors import MissingColumn, ParameterError, TaskFailed
@@ -142,9 +142,25 @@ def test_what_is_alike_within_a_part_does_not_send_every_band(verify: str | None
     assert driver.table(made)["i"].to_pylist() == [0]
 
 
-def test_only_equal_signatures_repeat() -> None:
-    keys = np.array([[1, 5], [1, 6], [2, 5], [1, 5], [2, 5], [1, 6]], np.uint64)
-    assert repeats(keys).tolist() == [False, False, False, True, True, False]
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 4), max_size=12))
+def test_keys_that_go_join_what_all_keys_join(rows: list[tuple[int, int, int, int]]) -> None:
+    """Two keys a row, of two small words, so that first words meet without the second."""
+    keys = np.array(rows, np.uint64).reshape(-1, 2)
+    go = needed(keys, 2)
+    assert _components(keys, np.ones(len(keys), np.bool_)) == _components(keys, go)
+    seen = {key.tobytes() for key in keys}
+    assert {key.tobytes() for key in keys[go]} == seen
+    assert np.count_nonzero(go) == len(rows) + len(seen) - len(set(_components(keys, go)))
+
+
+def _components(keys: Any, go: Any) -> list[int]:
+    """The least row of each row's component, by keys that go, two a row."""
+    found = list(range(len(keys) // 2))
+    for a, b in combinations(np.flatnonzero(go).tolist(), 2):
+        if (keys[a] == keys[b]).all():
+            old, new = sorted((found[a // 2], found[b // 2]), reverse=True)
+            found = [new if f == old else f for f in found]
+    return found
 
 
 def test_verification_parts_what_one_band_joined() -> None:

@@ -33,7 +33,7 @@ class SignatureParams(GramParams):
 
 
 class BandParams(Params):
-    """How bands are partitioned; `every`: all of them go, also those of rows whose signature is not new."""
+    """How bands are partitioned; `every`: all go, and not only those that join rows."""
 
     partitions: int = Field(ge=1)
     split: ex.Split
@@ -84,8 +84,8 @@ def signatures(ctx: Context, params: SignatureParams, inputs: Inputs) -> Outputs
 def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     """The bands of a part's signatures, each with its row, by partition.
 
-    One band joins a row to an earlier one with the same signature; what else the two share, the earlier says.
-    So boilerplate by the million does not meet whole in the partition of each band.
+    Without `every` rows and bands are joined to what they meet here, but not twice: so boilerplate by the
+    million does not meet whole in the partition of each of its bands.
     """
     (part,) = inputs["signatures"]
     table = ctx.table(part)
@@ -95,16 +95,16 @@ def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     buffer: Any = packed.buffers()[1] or b""
     raw = np.frombuffer(buffer, np.uint8)
     held = raw[packed.offset * width : (packed.offset + len(packed)) * width]
-    keys: NDArray[np.uint64] = held.view("<u8").reshape(-1, 2 * each)
-    sent = np.ones((len(packed), each), np.bool_)
+    keys: NDArray[np.uint64] = held.view("<u8").reshape(-1, 2)
+    places = np.repeat(table[ex.ROW].to_numpy(), each)
     if not params.every:
-        sent[repeats(keys), 1:] = False
-    keys = keys.reshape(-1, 2)[sent.ravel()]
+        go = needed(keys, each)
+        keys, places = keys[go], places[go]
     hashes = keys[:, 0]
     rows = pa.table(
         {
             ex.ORIGIN: pa.array(np.zeros(len(hashes), np.uint32)),
-            ex.ROW: pa.array(np.repeat(table[ex.ROW].to_numpy(), each)[sent.ravel()]),
+            ex.ROW: pa.array(places),
             KEY: pa.FixedSizeBinaryArray.from_buffers(
                 pa.binary(KEY_BYTES), len(hashes), [None, pa.py_buffer(keys.tobytes())]
             ),
@@ -113,10 +113,22 @@ def bands(ctx: Context, params: BandParams, inputs: Inputs) -> Outputs:
     return {"out": ex.scatter(ctx, rows, ex.spread(hashes, params.partitions), params.split)}
 
 
-def repeats(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
-    """Which rows of `keys` (rows x words) equal the first that has their first word."""
-    _, first, which = np.unique(keys[:, 0], return_index=True, return_inverse=True)
-    earlier = first[which]
-    found: NDArray[np.bool_] = earlier < np.arange(len(keys))
-    found[found] = (keys[found] == keys[earlier[found]]).all(axis=1)
-    return found
+def needed(keys: NDArray[np.uint64], each: int) -> NDArray[np.bool_]:
+    """Which of `keys` (two words; `each` a row) must go so that all rows and keys that meet are still joined.
+
+    A spanning forest: every key goes with the first row that has it, and of the others those go that join
+    what was not joined yet.
+    """
+    from codata_jobs.kernels.forest import joins
+
+    high, low = keys[:, 0], keys[:, 1]
+    order = np.argsort(high)
+    same = high[order][1:] == high[order][:-1]
+    if (low[order][1:] != low[order][:-1])[same].any():
+        order = np.lexsort((low, high))
+    first = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+    numbers = np.empty(len(keys), np.int64)
+    numbers[order] = np.concatenate([np.zeros(min(1, len(keys)), np.int64), np.cumsum(first)])
+    rows = np.arange(len(keys)) // each
+    count = len(keys) // each
+    return joins(rows, count + numbers, count + len(keys)).view(np.bool_)
