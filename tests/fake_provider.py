@@ -8,7 +8,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -47,6 +47,8 @@ class Behaviour:
 
     seconds: float = 0
     """How long each task takes at least."""
+    fetches: Sequence[int] = ()
+    """Bytes that it says it fetched for its first task, one after another, half a second apart."""
     takes: int | None = None
     """Tasks that it ends before it says nothing more of any."""
     falsify: Callable[[Task], bool] = lambda task: False
@@ -218,6 +220,9 @@ class FakeProvider:
             return
         if self.behaviour.takes is not None and self.ended >= self.behaviour.takes:
             return
+        for came in self.behaviour.fetches if not self.ended else ():
+            self._tell(cid, "fetching", fetched=came)
+            self._stopped.wait(0.5)
         self._tell(cid, "running")
         self._stopped.wait(self.behaviour.seconds)
         store = self.home.store

@@ -33,6 +33,8 @@ _LEAVE: Final = 2.0  # seconds
 _LACKING: Final = ("MissingInput", "BlockNotFound", "CorruptBlock", "Unreachable")
 """Kinds of errors of a task whose inputs a provider neither holds nor comes by."""
 
+_FAR: Final = 1 << 20  # bytes fetched that show that a provider gets on
+
 _FULL: Final = ("OverQuota", "DiskFull")
 
 
@@ -172,16 +174,27 @@ class Courier:
             if state.final:
                 self._final(member, left[state.task], state)
                 del left[state.task]  # not before: what it could not give is still to be done
-        furthest = {task: states[task].progress for task in left}
+        furthest = {task: self._far(states[task], need) for task, need in left.items()}
         for change in member.client.follow(list(left)) if left else ():
-            if change is not None and change.progress > furthest.get(change.task, change.progress):
-                furthest[change.task] = change.progress
-                self.events.put(Beat(member))
+            need = left.get(change.task) if change is not None else None
+            if change is not None and need is not None:
+                far = self._far(change, need)
+                if far > furthest[change.task]:
+                    furthest[change.task] = far
+                    self.events.put(Beat(member))
             if change is not None and change.final and change.task in left:
                 self._final(member, left[change.task], change)
                 del left[change.task]
             if left.keys() <= self.over:
                 return
+
+    def _far(self, state: State, need: Need) -> tuple[int, int]:
+        """How far a task is: bytes that came of its inputs count by the MiB, and no more than those have. So
+        nobody can say for ever that it fetches.
+        """
+        if not state.fetched:
+            return state.progress, 0
+        return state.progress, min(state.fetched, sum(map(self._supply.size, need.inputs))) // _FAR
 
     def _final(self, member: Member, need: Need, state: State) -> None:
         if self._closed:

@@ -19,13 +19,16 @@ FINAL: Final = ("done", "failed", "cancelled", "refused")
 
 @dataclass(frozen=True)
 class State:
-    """`row`: where a done task's receipt is sealed, as a run records it. `kind`, `said`: of its error."""
+    """`row`: where a done task's receipt is sealed, as a run records it. `kind`, `said`: of its error.
+    `fetched`: bytes that came so far for one that is fetched for.
+    """
 
     task: CID
     word: Word
     row: RunRow | None = None
     kind: str = ""
     said: str = ""
+    fetched: int = 0
 
     @property
     def final(self) -> bool:
@@ -54,7 +57,12 @@ class State:
             _row(who, told, value) if word == "done" else None,
             printable(kind) if isinstance(kind, str) else "",
             said_of(error),
+            _bytes(value.get("fetched")) if word == "fetching" else 0,
         )
+
+
+def _bytes(told: object) -> int:
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 < told < 1 << 63 else 0
 
 
 def _row(who: str, task: CID, value: Mapping[str, Any]) -> RunRow:

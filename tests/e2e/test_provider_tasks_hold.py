@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import pytest
 
 from cid_store.block import Block
 from cid_store.cid import CID, DAG_PB, RAW
+from cid_store.codecs import dag_pb
 from cid_store.stores.memory import MemoryStore
 from codata.collect import collect
 from codata.execute.context import StoreContext
@@ -268,7 +270,60 @@ def test_more_than_may_be_kept_is_not_fetched(tmp_path: Path) -> None:
         asker.record(*blocks_of(mine))
         asker.submit([small, large], sources=[source.url])
         assert asker.wait(small)["state"] == "done"
-        assert asker.wait(large)["error"]["kind"] == "LimitExceeded"
+        assert asker.wait(large)["error"]["kind"] == "OverQuota"
+
+
+def test_what_is_fetched_counts_for_who_wants_it(tmp_path: Path) -> None:
+    there, mine = MemoryStore(), MemoryStore()
+    first, second = (_task_over(mine, there.put_file(os.urandom(700_000))) for _ in range(2))
+    rule = {"did": FRIEND.did, "quota": 1 << 20}
+    with (
+        gateway_server(there) as source,
+        providing(tmp_path / "home", sources=[source.url], allow=[rule]) as running,
+    ):
+        asker = Asker(running.url, FRIEND, running.client)
+        asker.record(*blocks_of(mine))
+        asker.submit([first], sources=[source.url])
+        assert asker.wait(first)["state"] == "done"
+        assert asker.send("GET", "/offer").json()["quota"]["kept"] > 700_000
+        asker.send("DELETE", f"/tasks/{first}")
+        assert asker.send("GET", "/offer").json()["quota"]["kept"] > 700_000  # until it is deleted
+        asker.submit([second], sources=[source.url])
+        assert asker.wait(second)["error"]["kind"] == "OverQuota"
+        with Home(tmp_path / "home") as home:
+            collect(home)
+        assert asker.send("GET", "/offer").json()["quota"]["kept"] < 700_000
+
+
+def test_it_is_told_how_much_was_fetched(tmp_path: Path) -> None:
+    there, mine = MemoryStore(), MemoryStore()
+    large = there.put_file(os.urandom(5 << 20))
+    last, go_on = dag_pb.decode(there.get(large)).links[-1].hash, threading.Event()
+    task = _task_over(mine, large)
+
+    def hold(path: str, answer: Answer) -> Answer:
+        if "format=car" in path:
+            return Answer(404)
+        if str(last) in path:
+            go_on.wait(60)
+        return answer
+
+    with (
+        gateway_server(there) as source,
+        providing(tmp_path / "home", sources=[source.url]) as running,
+    ):
+        source.twist = hold
+        asker = Asker(running.url, running.home.identity, running.client)
+        asker.record(*blocks_of(mine))
+        asker.submit([task], sources=[source.url])
+        end = time.monotonic() + 60
+        while (told := asker.send("GET", f"/tasks/{task}").json()).get("fetched", 0) < 1 << 20:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert told["state"] == "fetching"
+        assert told["fetched"] < 5 << 20
+        go_on.set()
+        assert "fetched" not in asker.wait(task)
 
 
 # -- keeping and expiring --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from cid_store.cid import CID
 from cid_store.errors import CidStoreError, StoreError
 from cid_store.stores.memory import MemoryStore
 from codata.errors import TaskFailed
+from codata.execute import courier
 from codata.execute.assign import Wish
 from codata.execute.attempts import Bounds
 from codata.execute.perform import perform
@@ -432,6 +433,25 @@ def test_an_input_that_takes_long_is_no_stall_as_long_as_bytes_move(
         assert result.outputs == data.alone.outputs
         assert _words(result)[1] == "good"
         assert not result.account.providers[1].faults
+
+
+@pytest.mark.parametrize(
+    ("fetches", "word"),
+    [
+        ([n * 100 for n in range(1, 11)], "good"),
+        ([100] * 10, "stalled"),
+        ([10**12 + n * 100 for n in range(10)], "stalled"),  # more than there is to fetch
+    ],
+)
+def test_a_provider_that_fetches_is_no_stall_as_long_as_bytes_come(
+    data: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fetches: list[int], word: str
+) -> None:
+    monkeypatch.setattr(courier, "_FAR", 100)
+    behaviours = [Behaviour(), Behaviour(fetches=fetches)]
+    with _providers(data, tmp_path, behaviours, copies=2) as fakes, Home(tmp_path / "home") as home:
+        result = _run(data, home, fakes, bounds=Bounds(patience=2.5, least=60))
+        assert result.outputs == data.alone.outputs
+        assert _words(result) == ["good", word]
 
 
 def test_a_home_that_fails_ends_the_run_and_blames_nobody(

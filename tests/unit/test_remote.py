@@ -123,6 +123,10 @@ def test_a_state_is_read() -> None:
     state = State.parse(WHO, _done(), TASK)
     assert state.row is not None
     assert (state.row.index, state.row.proof, state.final) == (1, (bytes(32),), True)
+    assert State.parse(WHO, {"task": TASK, "state": "fetching", "fetched": 7}).fetched == 7
+    for wrong in ({"fetched": -1}, {"fetched": "7"}, {"fetched": True}, {"fetched": 1 << 70}, {}):
+        assert State.parse(WHO, {"task": TASK, "state": "fetching", **wrong}).fetched == 0
+    assert State.parse(WHO, {"task": TASK, "state": "running", "fetched": 7}).fetched == 0
     refused = State.parse(
         WHO,
         {

@@ -75,9 +75,10 @@ class Custody:
     # -- what was pushed -------------------------------------------------------------------------------------
 
     def pushed(self, did: str) -> int:
-        """The bytes kept for `did` of what it has pushed."""
+        """The bytes kept for `did` of what it has pushed, and those of results that it let go of and that lie
+        here still."""
         with self._lock:
-            return self._home.kept.total(_pushed_by(did))
+            return self._home.kept.total(_pushed_by(did)) + self._home.kept.lingers(_pushed_by(did))
 
     def keep_pushed(self, did: str, blocks: Sequence[tuple[CID, int]]) -> None:
         """Keep blocks, of so many bytes each and `ROW` beside them, that `did` has pushed."""
@@ -164,10 +165,13 @@ class Custody:
             self._keep(did, receipt.task, [*proofs, *all_outputs(receipt), *lists])
         return receipt.cost.bytes_out
 
-    def release(self, did: str, task: CID) -> None:
-        """Let go of a task's inputs and results, as far as `did` had them kept."""
+    def release(self, did: str, task: CID, size: int) -> None:
+        """Let go of a task's inputs and results, as far as `did` had them kept; they counted for so many
+        bytes, and do until garbage is collected: else who lets go at once could fill the disk."""
         with self._lock:
             self._home.kept.release(_results_for(did, task))
+            if size:
+                self._home.kept.linger(_pushed_by(did), size)
 
     def sweep(self, ended: Iterable[tuple[str, CID]]) -> bool:
         """Let go of what nobody wants any more and of what has expired; whether anything can be deleted."""

@@ -51,9 +51,10 @@ class Events:
                 now = await to_thread.run_sync(self.states.of, asker.did, changed)
                 for task in changed:
                     state = now.get(task) or refused(task, unknown(task))
-                    if told.get(task) != state["state"]:
+                    far = (state["state"], state.get("fetched"))
+                    if told.get(task) != far:
                         yield f"event: state\ndata: {json.dumps(state)}\n\n".encode()
-                    told[task] = state["state"]
+                    told[task] = far
                     if state["state"] in FINAL:
                         open_.discard(task)
                 if not open_ or self.changes.over:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -42,8 +42,11 @@ def missing(store: Store, cids: Sequence[CID]) -> list[CID]:
     return [cid for cid, here in zip(cids, held(store, cids), strict=True) if not here]
 
 
-def fetch(store: Store, cids: Sequence[CID], sources: Sequence[str], limit: int) -> int:
-    """Bring what is missing of `cids`, at most `limit` bytes, each block proven; returns the bytes that came.
+def fetch(
+    store: Store, cids: Sequence[CID], sources: Sequence[str], limit: int, progress: Callable[[int], None]
+) -> int:
+    """Bring what is missing of `cids`, at most `limit` bytes, each block proven; returns the bytes that came,
+    which `progress` is told as they come.
 
     Raises `BlockNotFound`, `CorruptBlock`, `StoreError` for what no source gives, `LimitExceeded`.
     """
@@ -54,10 +57,12 @@ def fetch(store: Store, cids: Sequence[CID], sources: Sequence[str], limit: int)
     with GatewayStore(*sources) as gateways:
         singles = [cid for cid in wanted if cid.codec != DAG_PB]
         for start in range(0, len(singles), _BATCH):
-            came += _blocks(store, gateways, singles[start : start + _BATCH], limit - came)
+            size = _blocks(store, gateways, singles[start : start + _BATCH], limit - came)
+            progress(size)
+            came += size
         for cid in wanted:
             if cid.codec == DAG_PB:
-                came += fetch_dag(store, gateways, cid, limit_bytes=limit - came).bytes
+                came += fetch_dag(store, gateways, cid, limit_bytes=limit - came, progress=progress).bytes
     return came
 
 

@@ -164,11 +164,12 @@ class Queue:
                 found.setdefault(did, {})[state] = count
         return found
 
-    def leave(self, did: str, task: CID) -> bool:
-        """Forget that `did` wants a task; whether nobody wants it now."""
+    def leave(self, did: str, task: CID) -> tuple[bool, int]:
+        """Forget that `did` wants a task; whether nobody wants it now, and the bytes that it counted for."""
         with self._lock, transaction(self._db) as db:
-            db.execute("DELETE FROM wanted WHERE did = ? AND task = ?", (did, task))
-            return db.execute("SELECT 1 FROM wanted WHERE task = ?", (task,)).fetchone() is None
+            left = db.execute("DELETE FROM wanted WHERE did = ? AND task = ? RETURNING bytes", (did, task))
+            size = sum(size for (size,) in left.fetchall())
+            return db.execute("SELECT 1 FROM wanted WHERE task = ?", (task,)).fetchone() is None, size
 
     def forget(self, now: float) -> list[tuple[str, CID]]:
         """Forget what nobody wants any more: which DIDs wanted which tasks until now. What waits is kept."""

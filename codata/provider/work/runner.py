@@ -12,13 +12,11 @@ from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.execute.executors import available_cores
 from codata.provider.errors import to_value
+from codata.provider.work.bringing import Bringing
 from codata.provider.work.changes import Changes
 from codata.provider.work.children import Answer, Child, Setup
 from codata.provider.work.custody import Custody
 from codata.provider.work.errors import DiskFull
-from codata.provider.work.examine import needs_of
-from codata.provider.work.fetching import fetch
-from codata.provider.work.full import full_disks_named
 from codata.provider.work.queue import Entry, Queue, State
 from codata.provider.work.sandbox import Sandbox, choose
 from codata.provider.work.sealing import Sealer
@@ -48,6 +46,9 @@ class Runner:
     ) -> None:
         self._settings, self._custody, self._queue = settings, custody, queue
         self._changes, self._tally = changes, tally
+        self._bringing = Bringing(custody, queue, lambda task: changes.publish([task]))
+        self.fetched = self._bringing.fetched
+        """Bytes that came so far for a task that is being fetched for."""
         self._change = threading.Condition()
         self._waiting: dict[Phase, OrderedDict[CID, Entry]] = {
             "fetching": OrderedDict(),
@@ -225,9 +226,7 @@ class Runner:
         """Fetch what a task lacks, and let it wait to be performed."""
         try:
             self._custody.check_space()
-            with self._custody.putting(), full_disks_named():
-                needs = needs_of(self._custody.store, entry.task)
-                came = fetch(self._custody.store, needs, entry.sources, entry.limits.quota)
+            came = self._bringing.bring(entry)
         except CidStoreError as e:
             self._end(entry.task, "failed", to_value(e))
             return

@@ -32,7 +32,8 @@ class States:
         state: str = entry.state
         if state == "queued":
             state = self.runner.phase(entry.task) or "queued"
-        return {"task": entry.task, "state": state, **entry.answer}
+        far = {"fetched": self.runner.fetched(entry.task)} if state == "fetching" else {}
+        return {"task": entry.task, "state": state, **far, **entry.answer}
 
 
 def unknown(task: CID) -> UnknownTask:

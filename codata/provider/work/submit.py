@@ -78,8 +78,8 @@ class Submissions:
         if told is None:
             raise unknown(task)
         with full_disks_named():
-            alone = self.queue.leave(did, task)
-            self.custody.release(did, task)
+            alone, size = self.queue.leave(did, task)
+            self.custody.release(did, task, size)
         if told["state"] in FINAL:
             return told
         if alone:
