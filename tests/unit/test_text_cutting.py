@@ -19,6 +19,8 @@ from codata_jobs.text.words import words
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from codata.ops import engine_version
+
 ENGLISH: Any = spacy.blank("en").tokenizer
 
 SIGNS = ["a", "Z", "0", *".,:/-+'$%^~*(=", "…", "—", "\u2019", "é", "°", "м", "中", "²", "\u0301"]
@@ -77,12 +79,14 @@ def _nothing() -> tuple[Any, Any]:
 def test_the_rules_are_those_that_the_kernel_was_written_for() -> None:
     # Another spaCy may have others: read them, change `kernels.affixes`, and then this digest.
     assert affixes.digest(ENGLISH) == affixes.RULES
+    assert engine_version("spacy").startswith(affixes.SPACY + ".")
 
 
-def test_under_other_rules_spacy_is_asked_for_everything(
-    asked: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("known", "other"), [("RULES", "others"), ("SPACY", "3.7")])
+def test_under_another_spacy_or_other_rules_it_is_asked_for_everything(
+    asked: list[int], monkeypatch: pytest.MonkeyPatch, known: str, other: str
 ) -> None:
-    monkeypatch.setattr(affixes, "RULES", "others")
+    monkeypatch.setattr(affixes, known, other)
     lexicon._current.clear()
     assert made(["so it goes, don't it?"]) == [["so", "it", "goes", ",", "do", "n't", "it", "?"]]
     assert sum(asked) == len(ENGLISH_SPECIAL) + len(["so", "it", "goes,", "it?"])

@@ -82,9 +82,9 @@ def _cut(
         if case >= 0 or front + back == 0:
             break
     if case >= 0:
-        for k in range(special[3][case], special[3][case + 1]):
-            starts[found] = at[low] + special[4][k]
-            ends[found] = at[low] + special[5][k]
+        _, _, _, bounds, case_starts, case_ends = special
+        for k in range(bounds[case], bounds[case + 1]):
+            starts[found], ends[found] = at[low] + case_starts[k], at[low] + case_ends[k]
             found += 1
     else:
         found = _part(codes, kinds, at, low, high, starts, ends, found)

@@ -9,11 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 
+from codata.ops import engine_version
 from codata_jobs.kernels import affixes as kernel
 from codata_jobs.kernels.compiled import Array
 
+SPACY: Final = "3.8"
+"""The spaCy that the kernel follows. In which order rules are tried is in its code, and not in the rules."""
+
 RULES: Final = "53fb344cddd22f6476f023253ea26fa6ddbb1f999697bd6bdaf2212a33434202"
-"""Digest of the rules that the kernel was written for: those of spaCy 3.8."""
+"""Digest of the rules that the kernel was written for."""
 
 _PARTS: Final = ("prefix_search", "suffix_search", "infix_finditer", "token_match", "url_match")
 
@@ -39,11 +43,11 @@ def digest(tokenizer: Any) -> str:
 
 
 def affixes(tokenizer: Any, special: list[str]) -> Affixes | None:
-    """The tables for a tokenizer with these special cases; None where its rules are not those that are known.
+    """The tables for a tokenizer with these special cases; None where spaCy or its rules are not those known.
 
     Then spaCy is asked for every unit, which takes longer and gives the same.
     """
-    if digest(tokenizer) != RULES:
+    if engine_version("spacy").rpartition(".")[0] != SPACY or digest(tokenizer) != RULES:
         return None
     edges = np.zeros((256, 256), np.bool_)
     written = [case.encode() for case in special]
