@@ -83,12 +83,9 @@ class Kept:
         """Forget what has expired; how much that was. `codata gc` frees it."""
         return self._db.execute("DELETE FROM kept WHERE until <= ?", (now,)).rowcount
 
-    def total(self, owner: str, *, lasting: bool = False) -> int:
-        """The bytes kept for `owner`; with `lasting`, those of what does not expire."""
-        least = _NEVER if lasting else 0
-        row = self._db.execute(
-            "SELECT coalesce(sum(bytes), 0) FROM kept WHERE owner = ? AND until >= ?", (owner, least)
-        )
+    def total(self, owner: str) -> int:
+        """The bytes kept for `owner`."""
+        row = self._db.execute("SELECT coalesce(sum(bytes), 0) FROM kept WHERE owner = ?", (owner,))
         return int(row.fetchone()[0])
 
     # -- copies ----------------------------------------------------------------------------------------------

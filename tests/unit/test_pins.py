@@ -20,9 +20,13 @@ from cid_store.pinning import PinningService, RemotePin
 from cid_store.stores.memory import MemoryStore
 from cid_store.testing import sample
 from codata.collect import collect
+from codata.database import connect
+from codata.home import DATABASE, Home
 from codata.provider.page import serve
 from codata.provider.pins import accounts, fetcher
+from codata.provider.pins.pin import Pin
 from codata.provider.pins.settings import PinSettings
+from codata.provider.pins.table import Requests
 from codata.provider.settings import Settings
 from codata.records.manifest import Manifest, ShardRef
 from tests.gateway_server import Answer, TestGateway, gateway_server
@@ -266,6 +270,27 @@ def test_a_pin_in_the_place_of_one_of_the_same_root_needs_no_more_room(
             answer = ask("POST", f"/pins/{request}", {"cid": root, "name": name})
             request = answer.json()["requestid"]
             assert ask.until_done(request)["status"] == "pinned"
+
+
+def test_a_pin_in_the_place_of_another_counts_for_both_until_it_is_there(
+    tmp_path: Path, specification: Specification, elsewhere: Elsewhere
+) -> None:
+    old, new = (elsewhere.store.put(bytes(size)) for size in (900_000, 300_000))
+    with serving(tmp_path, _settings(elsewhere.gateway.url)) as running:
+        ask = Asking(running, specification, accounts.issue(running.home, "me"))
+        first = ask.until_done(ask.pin(old)["requestid"])["requestid"]
+    table = Requests(connect(tmp_path / DATABASE), 10)
+    waiting = table.add("me", Pin(new), first)  # nobody fetches it for now, and it keeps what the first kept
+    with Home(tmp_path) as home:
+        collect(home)
+        assert home.store.has(old)
+    assert table.total("me") == 900_000
+    with serving(tmp_path, _settings(elsewhere.gateway.url)) as running:
+        ask = Asking(running, specification, accounts.issue(running.home, "me"))
+        assert ask.until_done(waiting.id)["status"] == "pinned"
+        assert table.total("me") == 1_200_000
+        _until(lambda: bool(collect(running.home)) and not running.home.store.has(old))
+        assert table.total("me") == 300_000
 
 
 def test_nothing_is_fetched_onto_a_disk_that_is_nearly_full(

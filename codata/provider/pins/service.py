@@ -140,7 +140,7 @@ class Pins:
         """A PinStatus object."""
         details = {
             "queued": f"{self._requests.ahead(row)} before it",
-            "pinning": f"{row.bytes} bytes came",
+            "pinning": f"{row.bytes} bytes so far",
         }
         return {
             "requestid": row.id,

@@ -40,7 +40,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Row:
     """A request. `created`: microseconds since 1970, the same for no two requests; `bytes`: of blocks that it
-    brought; once it is pinned, of all that belong to its root, whoever brought them."""
+    brought, or had from those in whose place it came; once it is pinned, of all that belong to its root,
+    whoever brought them."""
 
     id: str
     account: str
@@ -106,7 +107,7 @@ class Requests:
             roots = [pin.cid]
             if old is not None:
                 roots += self._kept.of(old.owner)[:_MAX_REPLACED]
-                self._drop(old)
+                self._drop(old, successor=row.id)
             self._kept.keep(row.owner, [(cid, 0) for cid in roots], kind="recursive")
         return row
 
@@ -181,6 +182,8 @@ class Requests:
             if self.total(row.account) - brought[0] + counted > most:
                 return False
             db.execute("UPDATE pin_requests SET bytes = ? WHERE id = ?", (counted, row.id))
+            if brought[0] > counted:
+                self._kept.linger(_owner(row.account), brought[0] - counted)
             self.end(row, "pinned", details)
         return True
 
@@ -220,13 +223,13 @@ class Requests:
             ).fetchone()
         return int(count)
 
-    def _drop(self, row: Row) -> None:
+    def _drop(self, row: Row, successor: str | None = None) -> None:
         self._db.execute("DELETE FROM pin_requests WHERE id = ?", (row.id,))
         self._kept.release(row.owner)
         # What it has stays for another request of the same root, and counts for that one then.
         if row.status != "pinned" and self._heir(row, "status = 'pinned'"):
             return  # that one has all of it already
-        if heir := self._heir(row, "status != 'failed'"):
+        if heir := self._heir(row, "status != 'failed'") or successor:
             self._db.execute("UPDATE pin_requests SET bytes = bytes + ? WHERE id = ?", (row.bytes, heir))
         elif row.bytes:
             self._kept.linger(_owner(row.account), row.bytes)
