@@ -1,10 +1,11 @@
-"""What the kernel that cuts words knows of spaCy's English rules."""
+"""What the kernels that find chunks and cut them in words know of spaCy's English rules."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -54,6 +55,42 @@ def affixes(tokenizer: Any, special: list[str]) -> Affixes | None:
     for case in written:
         edges[case[0], case[-1]] = True
     return Affixes(_kinds(tokenizer), _measures(), edges, max(map(len, written)))
+
+
+def crossings(tokenizer: Any) -> tuple[Array, Array, Array]:
+    """Where a special case may match over a space: `seen`, `pairs` and `kinds` of `kernels.chunks`.
+
+    A special case is matched as its tokens, whatever stands between them. So it reaches over a space only
+    where a chunk ends as one of its tokens does and the next begins as the token after it. If that token is
+    one letter, then no rule splits a chunk after it and before a lower-case letter: kind 1, unless a special
+    case does just that.
+    """
+    from spacy.symbols import ORTH  # type: ignore[import-not-found]
+    from spacy.tokenizer import Tokenizer  # type: ignore[import-not-found]
+
+    bare = Tokenizer(
+        tokenizer.vocab,
+        {},
+        tokenizer.prefix_search,
+        tokenizer.suffix_search,
+        tokenizer.infix_finditer,
+        tokenizer.token_match,
+        tokenizer.url_match,
+    )
+    first = {rule: tokens[0][ORTH] for rule, tokens in tokenizer.rules.items()}
+    splits = {head for rule, head in first.items() if len(head) == 1 and rule[1:2].islower()}
+    kinds: dict[int, int] = {}
+    for rule in tokenizer.rules:
+        tokens = [token.text for token in bare(rule)]
+        for left, right in pairwise(tokens):
+            letter = len(right) == 1 and right.isascii() and right.isalpha() and right not in splits
+            pair = ord(left[-1]) << 21 | ord(right[0])
+            kinds[pair] = min(kinds.get(pair, 1), int(letter))
+    pairs = sorted(kinds)
+    seen = np.zeros((128, 128), np.uint8)
+    for pair in pairs:
+        seen[pair >> 21 & 127, pair & 127] = 1
+    return seen, np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
 
 
 def _kinds(tokenizer: Any) -> Array:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import secrets
 from functools import cache
-from itertools import pairwise
 from threading import Lock
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from codata.errors import NotCheckable
 from codata_jobs.kernels import chunks, cutting, interning
 from codata_jobs.kernels.compiled import Array
 from codata_jobs.text import characters
-from codata_jobs.text.affixes import Affixes, affixes
+from codata_jobs.text.affixes import Affixes, affixes, crossings
 
 LONGEST: Final = 2048
 """Characters of a unit. What is longer is cut there: spaCy's time is quadratic in what it strips off."""
@@ -40,7 +39,7 @@ class Lexicon:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._flags = characters.table()
-        self._crossings = _crossings(tokenizer)
+        self._crossings = crossings(tokenizer)
         self._seed = np.uint64(secrets.randbits(64))
         self.count = 0
         self._arena = np.empty(1 << 20, np.uint8)
@@ -222,42 +221,6 @@ def _tokenizer() -> Any:
     # In spaCy 3.8 the one word whose number is 1 must be known before the first memory zone.
     found("IS_ALPHA")
     return found
-
-
-def _crossings(tokenizer: Any) -> tuple[Array, Array, Array]:
-    """Where a special case may match over a space: `seen`, `pairs` and `kinds` of `kernels.chunks`.
-
-    A special case is matched as its tokens, whatever stands between them. So it reaches over a space only
-    where a chunk ends as one of its tokens does and the next begins as the token after it. If that token is
-    one letter, then no rule splits a chunk after it and before a lower-case letter: kind 1, unless a special
-    case does just that.
-    """
-    from spacy.symbols import ORTH  # type: ignore[import-not-found]
-    from spacy.tokenizer import Tokenizer
-
-    bare = Tokenizer(
-        tokenizer.vocab,
-        {},
-        tokenizer.prefix_search,
-        tokenizer.suffix_search,
-        tokenizer.infix_finditer,
-        tokenizer.token_match,
-        tokenizer.url_match,
-    )
-    first = {rule: tokens[0][ORTH] for rule, tokens in tokenizer.rules.items()}
-    splits = {head for rule, head in first.items() if len(head) == 1 and rule[1:2].islower()}
-    kinds: dict[int, int] = {}
-    for rule in tokenizer.rules:
-        tokens = [token.text for token in bare(rule)]
-        for left, right in pairwise(tokens):
-            letter = len(right) == 1 and right.isascii() and right.isalpha() and right not in splits
-            pair = ord(left[-1]) << 21 | ord(right[0])
-            kinds[pair] = min(kinds.get(pair, 1), int(letter))
-    pairs = sorted(kinds)
-    seen = np.zeros((128, 128), np.uint8)
-    for pair in pairs:
-        seen[pair >> 21 & 127, pair & 127] = 1
-    return seen, np.array(pairs, np.int64), np.array([kinds[p] for p in pairs], np.uint8)
 
 
 def _wider(array: Array, size: int) -> Array:
