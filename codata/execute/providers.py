@@ -44,7 +44,7 @@ class Providers(Executor):
         terms: Terms | None = None,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._home, self._terms = home, terms or Terms()
+        self._home, self._terms, self._tell = home, terms or Terms(), tell
         self.pool = Pool(urls, home.identity, tell, silence=self._terms.silence)
         self.supply = Supply(home, self.pool)
         self._own = Embedded(self._terms.workers)
@@ -61,8 +61,11 @@ class Providers(Executor):
         self._fresh = False
 
     def begin(self, job: Job, inputs: Mapping[str, CID]) -> None:
-        """Foresee a run, for what comes of it to be held against that."""
-        self._foreseen = self.foresee(job, inputs, bounds=False)[1]
+        """Foresee a run, for what comes of it to be held against that. One that can't be foreseen goes on."""
+        try:
+            self._foreseen = self.foresee(job, inputs, bounds=False)[1]
+        except Exception as e:  # noqa: BLE001 - a forecast asks operations and holders what a run need not
+            self._tell(f"what the run will take is not foreseen: {type(e).__name__}: {e}")
         self._began = time.perf_counter()
 
     def stage(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cid_store.block import Block
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError, StoreError
 from cid_store.stores.memory import MemoryStore
+from codata import ops
 from codata.errors import TaskFailed
 from codata.execute import courier
 from codata.execute.assign import Wish
@@ -28,6 +30,7 @@ from codata.execute.run import RunResult, run
 from codata.execute.supply import Supply
 from codata.execute.terms import Terms
 from codata.home import Home
+from codata.ops import Bulk
 from codata.records.manifest import Manifest
 from codata.records.receipt import Receipt
 from codata.records.run import Run
@@ -390,6 +393,25 @@ def test_a_preview_says_where_and_why(data: Spread, tmp_path: Path) -> None:
         }
         assert [len(u.named) for u in nowhere.unplaced] == [len(data.shards), 0, 0, 0, 0]
         assert nowhere.stages[0].at_home == len(data.shards)
+
+
+def test_a_forecast_that_fails_stops_no_run(
+    data: Spread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(params: object, taken: object) -> Bulk:
+        raise OSError("no such estimate")
+
+    key = "dedup.exact/keys", 1
+    monkeypatch.setitem(ops._OPERATIONS, key, replace(ops.find(*key), gives=broken))
+    told: list[str] = []
+    with _providers(data, tmp_path, [Behaviour()]) as fakes, Home(tmp_path / "home") as home:
+        know(data, home)
+        with Providers(home, [fakes[0].url], Terms(bounds=PATIENT), told.append) as executor:
+            result = run(home, job_of(home, STEPS), {"data": data.dataset}, executor)
+        assert result.outputs == data.alone.outputs
+        assert result.account.predicted is None
+        assert {stage.predicted for stage in result.account.stages} == {None}
+        assert told == ["what the run will take is not foreseen: OSError: no such estimate"]
 
 
 def test_a_full_provider_is_left(data: Spread, tmp_path: Path) -> None:
