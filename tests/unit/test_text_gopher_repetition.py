@@ -103,6 +103,21 @@ def test_counts_of_n_grams(values: list[str], n: int) -> None:
             assert judged(values, words="whitespace", **rules, **NO_LINES) == wanted
 
 
+PIECES = ["a", "ab", "abcdefg", "bcdefg", "abcdefgh", "abcdefghi", "hi", "é" * 9, "é", "ab" * 20, "."]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=50), max_size=3), st.integers(1, 7))
+@settings(max_examples=200, deadline=None)
+def test_counts_of_n_grams_longer_than_what_they_are_known_by(texts: list[list[str]], n: int) -> None:
+    # Pieces that spell each other: many n-grams begin alike, or are equal in other words.
+    values = [" ".join(words) for words in texts]
+    for kind, reason in (("top", f"top_{n}_gram"), ("dup", f"duplicated_{n}_n_grams")):
+        for bound in (0.1, 0.3):
+            wanted = [reason if by_hand(v, n, kind) / len(v) > bound else None for v in values]
+            rules: dict[str, Any] = {"top_n_grams": [], "dup_n_grams": [], f"{kind}_n_grams": [[n, bound]]}
+            assert judged(values, words="whitespace", **rules, **NO_LINES) == wanted
+
+
 def test_wrong_bounds() -> None:
     for wrong in ([0, 0.1], [65, 0.1], [2.5, 0.1], [2, -1.0], [2], [2, 0.1, 3], ["2", 0.1]):
         with pytest.raises(ParameterError, match="top_n_grams"):

@@ -58,22 +58,41 @@ def equal(data: Array, start: int, other: Array, begin: int, size: int) -> bool:
 
 
 @inlined
-def hash_words(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
-    """As `interning.hash_bytes`, for strings of more than some bytes: eight at a time.
+def put_word(data: Array, at: int, value: np.uint64) -> None:
+    """Write eight bytes at `at`, the lowest first."""
+    i: Any = np.uint64(at)
+    data[i] = np.uint8(value)
+    data[i + np.uint64(1)] = np.uint8(value >> np.uint64(8))
+    data[i + np.uint64(2)] = np.uint8(value >> np.uint64(16))
+    data[i + np.uint64(3)] = np.uint8(value >> np.uint64(24))
+    data[i + np.uint64(4)] = np.uint8(value >> np.uint64(32))
+    data[i + np.uint64(5)] = np.uint8(value >> np.uint64(40))
+    data[i + np.uint64(6)] = np.uint8(value >> np.uint64(48))
+    data[i + np.uint64(7)] = np.uint8(value >> np.uint64(56))
 
-    Each time multiplied twice. After one multiplication a change of the highest bit is the same change for
-    every seed, which the next bytes could undo; after two, no change of one bit has an outcome that is met
-    more often than once in two thousand times.
+
+@inlined
+def stirred(h: np.uint64, value: np.uint64) -> np.uint64:
+    """A hash that another eight bytes have gone into.
+
+    Multiplied twice. After one multiplication a change of the highest bit is the same change for every seed,
+    which the next bytes could undo; after two, no change of one bit has an outcome that is met more often
+    than once in two thousand times.
     """
+    h = (h ^ value) * _MIX
+    h = (h ^ (h >> _32)) * _STIR
+    return np.uint64(h ^ (h >> _32))
+
+
+@inlined
+def hash_words(data: Array, start: int, end: int, seed: np.uint64) -> np.uint64:
+    """As `interning.hash_bytes`, for strings of more than some bytes: eight at a time."""
     h = seed ^ np.uint64(end - start)
     at = start
     while at + 8 <= end:
-        h = (h ^ word(data, at)) * _MIX
-        h = (h ^ (h >> _32)) * _STIR
+        h = stirred(h, word(data, at))
         at += 8
     rest = np.uint64(0)
     for i in range(at, end):
         rest = rest << _8 | np.uint64(data[np.uint64(i)])
-    h = (h ^ rest) * _MIX
-    h = (h ^ (h >> _32)) * _STIR
-    return np.uint64(h ^ (h >> _32))
+    return stirred(h, rest)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from codata_jobs.kernels.compiled import Array, compiled
-from codata_jobs.kernels.ngram_repeats import duplicated, join, powers_of, top
+from codata_jobs.kernels.joining import WINDOW, join, mark, most_frequent, tally
+from codata_jobs.kernels.ngram_repeats import duplicated, slots_for, top
 from codata_jobs.kernels.repeats import length, repeated, stripped, table_for
 
 
@@ -53,7 +54,7 @@ def repeated_words(
     top_bounds: Array,
     dup_n: Array,
     dup_bounds: Array,
-    base: np.uint64,
+    seed: np.uint64,
 ) -> Array:
     """Of each row the first rule about n-grams that it breaks, from 6 on, or 0 (int64).
 
@@ -67,23 +68,30 @@ def repeated_words(
         if first < last:
             most = max(most, last - first)
             longest = max(longest, ends[last - 1] - starts[first])
-    size = 4
-    while size < 2 * most:
-        size *= 2
-    table = np.zeros((size, 3), np.int64)
-    powers = powers_of(base, longest + 1)
-    stamp = 0
+    table = np.empty(slots_for(most), np.int64)
+    at, characters = np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
+    joined, hashes = np.empty(longest + WINDOW, np.uint8), np.empty(most, np.uint64)
+    counts, places, met = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.bool_)
     for row in range(len(offsets) - 1):
-        joined, at, characters, hashes = join(data, starts, ends, offsets[row], offsets[row + 1], base)
-        for rule in range(len(top_n) + len(dup_n)):
-            stamp += 1
-            if rule < len(top_n):
-                n, bound = top_n[rule], top_bounds[rule]
-                found = top(n, joined, at, characters, hashes, powers, table, stamp)
-            else:
-                n, bound = dup_n[rule - len(top_n)], dup_bounds[rule - len(top_n)]
-                found = duplicated(n, joined, at, characters, hashes, powers, table, stamp)
+        first, last = offsets[row], offsets[row + 1]
+        words = last - first
+        slots = table[: slots_for(words)]
+        join(data, starts[first:last], ends[first:last], joined, at, characters, hashes, seed)
+        tally(hashes[:words], counts[:words], slots)
+        for rule in range(len(top_n)):
+            n, bound = top_n[rule], top_bounds[rule]
+            if most_frequent(n, characters, counts[:words]) / total[row] > bound:
+                found = top(n, words, joined, at, characters, slots, places, seed)
+                if found / total[row] > bound:
+                    broken[row] = 6 + rule
+                    break
+        if broken[row]:
+            continue
+        mark(joined, at, hashes[:words], met, slots, seed)
+        for rule in range(len(dup_n)):
+            n, bound = dup_n[rule], dup_bounds[rule]
+            found = duplicated(n, words, joined, at, characters, met, slots, places, seed)
             if found / total[row] > bound:
-                broken[row] = 6 + rule
+                broken[row] = 6 + len(top_n) + rule
                 break
     return broken
