@@ -46,11 +46,13 @@ def test_the_whole_way(codata: Commands, files: Path, small_shards: None) -> Non
     assert added["rows"] == 240
     assert added["shards"] > 4
     plan = codata("plan", files / "job.yaml", "rows").value
-    assert [stage["tasks"] for stage in plan["stages"]] == [added["shards"]]
+    assert plan["stages"][0]["tasks"] == added["shards"]
+    assert [stage["name"] for stage in plan["stages"][1:]] == ["seal: choose cuts", "seal: write shards"]
     done = codata("run", files / "job.yaml", "rows", "--name", "clean", "--workers", "1")
     assert done.code == 0
     promised = {"run", "output", "outputs", "tasks", "executed", "reused", "bytes_moved", "seconds"}
     assert promised <= set(done.value)
+    assert done.value["tasks"] <= sum(stage["most"] for stage in plan["stages"])
     found = codata("verify", "clean", "--full", "--workers", "1")
     assert found.code == 0
     assert {"verdict", "tasks", "checked", "attestation", "detects"} <= set(found.value)
