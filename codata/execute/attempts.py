@@ -43,6 +43,12 @@ class Attempts:
     told: bool = False
     words: list[Word] = field(default_factory=list)
 
+    def heed(self, word: Word) -> None:
+        """One more word; a provider that is named by two URLs has one."""
+        said = word.receipt.executor, word.receipt.out
+        if word.member is None or all((w.receipt.executor, w.receipt.out) != said for w in self.words):
+            self.words.append(word)
+
 
 def stragglers(
     left: Iterable[Attempts], took: Sequence[float], count: int, bounds: Bounds, now: float

@@ -10,6 +10,7 @@ from hashlib import sha256
 from cid_store.cid import CID
 from codata.records.receipt import Receipt
 from codata.records.run import RunRow
+from codata.remote.errors import ProviderLied
 from codata.remote.member import Member
 
 
@@ -41,6 +42,22 @@ def judge(words: Sequence[Word]) -> Verdict:
         if len(words) - len(others) >= 2:
             return Verdict(word, tuple(others))
     return Verdict()
+
+
+def blame(task: CID, verdict: Verdict, words: Sequence[Word]) -> None:
+    """Count an audit for each member that had a word, and find those false whose words do not stand."""
+    right = verdict.right
+    for word in words:
+        if word.member is not None:
+            word.member.audited += 1
+    for word in verdict.false:
+        if word.member is not None and right is not None:
+            lie = ProviderLied(
+                f"{word.member.url}: task {task} gives something else than its receipt {word.cid} says; "
+                f"{right.cid} says what",
+                cid=task,
+            )
+            word.member.fault(lie, word.cid, right.cid)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from typing import Final
 from cid_store.cid import CID
 from cid_store.errors import BlockNotFound
 from codata.errors import FalseClaim, OutOfResources
-from codata.execute.assign import assign
 from codata.execute.attempts import HOME, Attempts, disagreement
-from codata.execute.audit import Lots, Verdict, Word, judge
+from codata.execute.audit import Lots, Word, blame, judge
 from codata.execute.courier import Courier
-from codata.execute.errands import Errand, errands_of
+from codata.execute.dispatch import Dispatch
 from codata.execute.errors import InputsGone
 from codata.execute.events import Beat, Broke, Ended, Event, Failed, Home, Stopped
 from codata.execute.lateness import Lateness
@@ -29,9 +28,8 @@ from codata.execute.supply import Supply
 from codata.execute.terms import Terms
 from codata.execute.worker import Outcome
 from codata.ledger import Sealed
-from codata.provider.held import held
 from codata.records.receipt import Receipt
-from codata.remote.errors import NoPlace, ProviderLied, ProviderRefused, ProviderStalled
+from codata.remote.errors import ProviderRefused, ProviderStalled
 from codata.remote.member import Member
 from codata.remote.pool import Pool
 
@@ -61,6 +59,7 @@ class Watch:
         self._twice: dict[CID, tuple[Attempts, Word]] = {}
         """Tasks that have ended and were somewhere else too, with the word that stands."""
         self._lateness = Lateness(terms.bounds, len(needs))
+        self._dispatch = Dispatch(pool, supply, courier, rates, terms, self._lateness)
         self.hedged = 0
         self.evidence: list[Word] = []
         """All words on tasks of which some were false."""
@@ -75,70 +74,21 @@ class Watch:
         while self._left and not self._pool.to_disown():
             with suppress(Empty):
                 self._heed(self._courier.events.get(timeout=_TICK))
-            if time.monotonic() - looked > _TICK:
+            # Not before all is heard that came: who was heard of while this thread was held up is not late.
+            if time.monotonic() - looked > _TICK and self._courier.events.empty():
                 self._look_for_stalls()
                 self._look_for_stragglers()
                 looked = time.monotonic()
 
-    # -- handing out -----------------------------------------------------------------------------------------
-
     def _hand_out(self, runs: Sequence[Attempts], *, home: bool = False) -> None:
-        """Place tasks and start their errands; with `home`, at home. Tasks without a place get an outcome."""
-        now = time.monotonic()
-        here = [run for run in runs if run.need.lazy or home]
-        away = [run for run in runs if not (run.need.lazy or home)]
-        errands = list[Errand]()
-        if away:
-            self._pool.locate(cid for run in away for cid in run.need.inputs)
-            away = self._with_inputs(away)
-            barred = {run.need.cid: {**run.barred, **dict.fromkeys(run.at, "has it already")} for run in away}
-            needs = [run.need for run in away]
-            assignment = assign(self._pool, needs, self._supply.size, self._rates, self._terms.wish, barred)
-            for run in away:
-                if run.need.cid not in assignment.where:
-                    here += self._nowhere(run, assignment.reasons[run.need.cid])
-            errands = list(errands_of(self._pool, self._supply, assignment, needs))
-        for errand in errands:
-            self._lateness.heard(errand.member)
-            for need in errand.needs:
-                self._left[need.cid].at[errand.member.number] = now
-        for run in here:
-            run.at[HOME] = now
-        self._courier.start(errands, [run.need for run in here])
-
-    def _nowhere(self, run: Attempts, reasons: tuple[str, ...]) -> list[Attempts]:
-        """A task that no member can run: the home does, where it may; else that is its outcome."""
-        if run.at:
-            return []  # it is somewhere still: only its second place is missing
-        if len(run.words) > 1:
-            self._end(Outcome(run.need.cid, error=disagreement(run.words)))
-            return []
-        home = self._terms.home and HOME not in run.barred
-        if run.words and not home:
-            self._accept(run, run.words[0])  # nobody is there to audit it
-        elif home:
-            return [run]
-        else:
-            why = "; ".join([*reasons, *([run.barred[HOME]] if HOME in run.barred else [])])
-            cid = run.need.cid
-            self._end(Outcome(cid, error=NoPlace(f"nobody can run it: {why or 'no providers'}", cid=cid)))
-        return []
-
-    def _with_inputs(self, runs: Sequence[Attempts]) -> list[Attempts]:
-        """Those whose inputs somebody holds. The others wait for nobody: they get that as their outcome."""
-        alone = dict.fromkeys(cid for run in runs for cid in run.need.inputs if not self._pool.holders(cid))
-        lost = {cid for cid, here in zip(alone, held(self._supply.store, alone), strict=True) if not here}
-        found: list[Attempts] = []
-        for run in runs:
-            gone = next((cid for cid in run.need.inputs if cid in lost), None)
-            if gone is None:
-                found.append(run)
+        for run, error in self._dispatch.hand_out(runs, home=home):
+            if len(run.words) > 1:
+                self.evidence += () if run.told else run.words
+                self._end(Outcome(run.need.cid, error=disagreement(run.words)))
             elif run.words:
                 self._accept(run, run.words[0])  # it can't be audited
-            elif not run.at:
-                error = InputsGone(f"{gone}, an input, went with the provider that held it", cid=gone)
+            else:
                 self._end(Outcome(run.need.cid, error=error))
-        return found
 
     # -- what happens ----------------------------------------------------------------------------------------
 
@@ -264,21 +214,17 @@ class Watch:
     # -- outcomes --------------------------------------------------------------------------------------------
 
     def _said(self, run: Attempts, word: Word) -> None:
-        """One more word on a task: it stands at once, or is held against another. A provider that is named by
-        two URLs has one word.
-        """
-        if word.member is None or not any(
-            (known.receipt.executor, known.receipt.out) == (word.receipt.executor, word.receipt.out)
-            for known in run.words
-        ):
-            run.words.append(word)
+        """One more word on a task: it stands at once, or is held against another."""
+        run.heed(word)
         audited = word.member is not None and len(run.words) == 1 and self._lots.drawn(run.need.cid)
         if len(run.words) == 1 and not audited:
             self._accept(run, word)
             return
         verdict = judge(run.words)
         if verdict.right is not None:
-            self._judged(run, verdict)
+            self._accept(run, verdict.right)
+            self.evidence += run.words if verdict.false else ()
+            blame(run.need.cid, verdict, run.words)
             return
         dids = {said.receipt.executor for said in run.words}
         for member in self._pool.members:
@@ -287,22 +233,6 @@ class Watch:
         if not run.at:
             # A second word comes from another member where there is one; two that differ the home decides.
             self._hand_out([run], home=self._terms.home and len(run.words) > 1)
-
-    def _judged(self, run: Attempts, verdict: Verdict) -> None:
-        assert verdict.right is not None
-        for word in run.words:
-            if word.member is not None:
-                word.member.audited += 1
-        self._accept(run, verdict.right)
-        self.evidence += run.words if verdict.false else ()
-        for word in verdict.false:
-            if word.member is not None:
-                lie = ProviderLied(
-                    f"{word.member.url}: task {run.need.cid} gives something else than its receipt "
-                    f"{word.cid} says; {verdict.right.cid} says what",
-                    cid=run.need.cid,
-                )
-                word.member.fault(lie, word.cid, verdict.right.cid)
 
     def _accept(self, run: Attempts, word: Word) -> None:
         if run.at:

@@ -1,7 +1,8 @@
-"""What a stage makes of what its executors say: a second word on a task that has ended already."""
+"""What a stage makes of what its executors say, and when."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 
 from cid_store.cid import CID, DAG_CBOR
 from codata import ops
+from codata.errors import FalseClaim
 from codata.execute.attempts import Bounds
 from codata.execute.audit import Lots
 from codata.execute.courier import Courier
 from codata.execute.errands import Errand
-from codata.execute.events import Ended, Event
+from codata.execute.events import Beat, Ended, Event
 from codata.execute.events import Home as AtHome
+from codata.execute.executors import Report
 from codata.execute.needs import Need, need_of
 from codata.execute.rates import Rates
 from codata.execute.supply import Supply
@@ -35,6 +38,10 @@ from codata.remote.pool import Pool
 from tests.asking import somebody
 
 TRUE, FALSE = CID.make(DAG_CBOR, b"true"), CID.make(DAG_CBOR, b"false")
+INPUT = CID.make(DAG_CBOR, b"input")
+
+
+Happens = Callable[["Script", list[tuple[Member, Need]], Sequence[Need]], None]
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Script:
     """Errands that nobody runs: what happens of them is put on the queue by the test."""
 
     home: Home
-    happens: Callable[[Script, list[tuple[Member, Need]], Sequence[Need]], None]
+    happens: Happens
     over: set[CID] = field(default_factory=set)
     events: SimpleQueue[Event] = field(default_factory=SimpleQueue)
 
@@ -83,6 +90,32 @@ def pool(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     made.close()
 
 
+def _needs(home: Home, pool: Pool, count: int) -> list[Need]:
+    """So many tasks, which read what all members hold."""
+    planner, params = Planner(home.store), RowsParams(steps=[])
+    for member in pool.members:
+        pool.note(INPUT, member)
+    tasks = (planner.task("rows", 1, params, data=[INPUT] * n) for n in range(1, count + 1))
+    return [need_of(home.store, task.save(home.store)) for task in tasks]
+
+
+def _watch(
+    home: Home, pool: Pool, needs: Sequence[Need], happens: Happens, report: Report, terms: Terms
+) -> Watch:
+    supply = Supply(home, pool)
+    supply.learn([(INPUT, 10)])
+    return Watch(
+        pool,
+        supply,
+        cast("Courier", Script(home, happens)),
+        needs,
+        report,
+        terms=terms,
+        lots=Lots(terms.audit),
+        rates=Rates.of(home),
+    )
+
+
 @dataclass
 class Ran:
     """What became of a stage of four tasks, the first of which was at two members."""
@@ -97,12 +130,7 @@ class Ran:
 def _stage(home: Home, pool: Pool, outs: tuple[CID, CID], *, at_home: bool, third: CID = TRUE) -> Ran:
     """The first task is hedged; its second member ends it first, saying `outs[0]`, then its first says
     `outs[1]`; whoever is asked after that says `third`."""
-    planner = Planner(home.store)
-    params = RowsParams(steps=[])
-    tasks = [planner.task("rows", 1, params, data=[TRUE] * n).save(home.store) for n in range(1, 5)]
-    needs = [need_of(home.store, cid) for cid in tasks]
-    for member in pool.members:
-        pool.note(TRUE, member)
+    needs = _needs(home, pool, 4)
     asked: list[Member | None] = []
 
     def happens(script: Script, away: list[tuple[Member, Need]], here: Sequence[Need]) -> None:
@@ -124,17 +152,13 @@ def _stage(home: Home, pool: Pool, outs: tuple[CID, CID], *, at_home: bool, thir
             script.says(places[needs[0].cid], needs[0], third)
 
     reported: dict[CID, list[Outcome]] = {}
-    supply = Supply(home, pool)
-    supply.learn([(TRUE, 10)])
-    watch = Watch(
+    watch = _watch(
+        home,
         pool,
-        supply,
-        cast("Courier", Script(home, happens)),
         needs,
+        happens,
         lambda outcome: reported.setdefault(outcome.task, []).append(outcome),
-        terms=Terms(bounds=Bounds(patience=60, straggling=0, least=0), home=at_home),
-        lots=Lots(0.0),
-        rates=Rates.of(home),
+        Terms(bounds=Bounds(patience=60, straggling=0, least=0), home=at_home),
     )
     watch.run()
     return Ran([member.word for member in pool.members], reported, watch, asked)
@@ -173,3 +197,51 @@ def test_of_two_that_differ_both_are_told_where_nobody_can_decide(home: Home, po
         assert "differ about task" in member.faults[0][0].message
     assert len(ran.watch.evidence) == 2
     assert [outcomes[0].error for outcomes in ran.reported.values()] == [None] * 4
+
+
+def test_who_was_heard_of_while_nobody_listened_is_not_late(home: Home, pool: Pool) -> None:
+    """The thread that decides may be held up: what came meanwhile is heard before anybody is stalled."""
+    needs, patience = _needs(home, pool, 4), 0.5
+
+    def happens(script: Script, away: list[tuple[Member, Need]], here: Sequence[Need]) -> None:
+        script.says(*away[0], TRUE)
+        for member in pool.members:
+            script.events.put(Beat(member))
+        for member, need in away[1:]:
+            script.says(member, need, TRUE)
+
+    held_up = iter([2 * patience])
+    _watch(
+        home,
+        pool,
+        needs,
+        happens,
+        lambda outcome: time.sleep(next(held_up, 0)),
+        Terms(bounds=Bounds(patience=patience)),
+    ).run()
+    assert [member.word for member in pool.members] == ["good"] * 3
+
+
+@pytest.mark.parametrize("differ", [True, False])
+def test_an_audit_whose_input_went_lets_the_one_word_stand_and_not_one_of_two(
+    home: Home, pool: Pool, differ: bool
+) -> None:
+    needs = _needs(home, pool, 1)
+    asked: list[Member] = []
+
+    def happens(script: Script, away: list[tuple[Member, Need]], here: Sequence[Need]) -> None:
+        assert not here
+        for member, need in away:
+            asked.append(member)
+            if len(asked) == 1 + differ:  # after this word nobody holds the input
+                for holder in pool.members:
+                    pool.note(INPUT, holder, holds=False)
+            script.says(member, need, TRUE if len(asked) == 1 else FALSE)
+
+    outcomes: list[Outcome] = []
+    watch = _watch(home, pool, needs, happens, outcomes.append, Terms(home=False, audit=1.0))
+    watch.run()
+    (outcome,) = outcomes
+    assert len(asked) == 1 + differ
+    assert isinstance(outcome.error, FalseClaim) == (outcome.receipt is None) == differ
+    assert [word.member for word in watch.evidence] == (asked if differ else [])
