@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from threading import Lock, Thread
+from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from cid_store.cid import CID
@@ -93,8 +94,17 @@ def work(url: str, task: str, executor: str) -> Outcome:
         receipt = perform(Task.load(store, cid), store, executor)
         return Outcome(cid, receipt.save(store))
     except CidStoreError as e:
+        _let_go(e)
         return Outcome(cid, error=e)
     except MemoryError:
         return Outcome(cid, error=OutOfResources(f"task {cid} ran out of memory", cid=cid))
     except Exception as e:  # noqa: BLE001 - a step may raise anything; it must not take the others' work along
         return Outcome(cid, error=TaskFailed(f"{type(e).__name__}: {e}", cid=cid))
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames of an error: tables in them would stay as long as its outcome does."""
+    chain: BaseException | None = error
+    while chain is not None:
+        clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__

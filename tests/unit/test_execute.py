@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pyarrow.parquet as pq
 import pytest
@@ -188,6 +189,26 @@ def test_a_failing_task_names_step_input_and_reason_and_the_rest_is_kept(made: M
         assert "the others are kept" in caught.value.message
         again = do(home, job, {"data": made.dataset})
         assert again.reused == Manifest.load(home.store, made.dataset).count - 1
+
+
+def test_a_failed_task_leaves_nothing_of_what_it_had_in_memory(made: Made) -> None:
+    tables: list[ref[Any]] = []
+
+    def fail(honest: Any, context: Any, params: Any, inputs: Any) -> Any:
+        table = context.table(inputs["data"][0])
+        tables.append(ref(table))
+        try:
+            raise ValueError("the first reason")
+        except ValueError as e:
+            raise TaskFailed("no") from e
+
+    with made.home() as home:
+        job = job_of(home, [{"text.length_filter": {"column": "text", "min": 50}}])
+        with lying("rows", fail), pytest.raises(TaskFailed) as caught:
+            do(home, job, {"data": made.dataset})
+        assert isinstance(caught.value.__cause__, TaskFailed)
+        assert len(tables) > 1
+        assert not any(table() for table in tables)
 
 
 def test_outputs_in_any_order_make_one_plan(made: Made) -> None:
