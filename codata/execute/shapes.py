@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final
 
 from cid_store.cid import CID
 from cid_store.errors import CidStoreError
 from codata.execute.needs import names_in
 from codata.home import Home
+from codata.records import pages
 from codata.records.receipt import Output, Receipt
 from codata.records.task import Task
 
@@ -92,10 +94,10 @@ def _dealt(home: Home, task: Task) -> tuple[int, int] | None:
     """How many files a task read, and how many batches each has; None where it read of several kinds."""
     kinds: set[int] = set()
     files = 0
-    for name in task.inputs:
-        cids = list(task.input_cids(home.store, name))
-        files += len(cids)
-        kinds.update(_batches(home, cid) for cid in cids[:1])
+    for name, value in task.inputs.items():
+        # Of a long list no more than its beginning is read: a home's last tasks may have listed millions.
+        files += pages.count(home.store, value) if isinstance(value, CID) else len(value)
+        kinds.update(_batches(home, cid) for cid in islice(task.input_cids(home.store, name), 1))
     return (files, kinds.pop()) if len(kinds) == 1 else None
 
 

@@ -23,6 +23,7 @@ from codata.ops import Bulk, Context, Inputs, Outputs, Params, op
 from codata.plan.plan import plan
 from codata.plan.seal import even_cuts
 from codata.plan.stage import Part, Parts, Planner, Stage
+from codata.records import pages
 from codata.records.receipt import Cost, Output, Receipt
 from codata.records.task import Task
 from codata.steps import GlobalStep, StepPlan
@@ -146,6 +147,21 @@ def test_of_a_partition_file_one_batch_is_read() -> None:
         files=[keys.cid],
     )
     assert supposer.receipt(later.cid, later).out["out"].rows == 25
+
+
+def test_of_a_long_list_its_beginning_tells_what_a_task_was_dealt(home: Home) -> None:
+    files = 5000
+    listed = pages.put(home.store, (_cid(str(i)) for i in range(files)))
+    task = Task("sort/merge", 1, {}, {}, {"data": listed})
+    read = files * frame(0) + 1000
+    receipt = _receipt(task, read, 500, out=Output(_cid("made"), bytes(32), 10, 500))
+    cid = task.save(home.store)
+    home.ledger.record(cid, receipt.save(home.store), receipt.executor, [_cid("made")])
+    first, *others = pages.cids(home.store, listed)
+    home.store.delete(others[1:])
+    assert len(others) > 2
+    assert first == listed
+    assert Shapes.of(home).seen(task, "out") == (10 / 1000, 500 / 1000)
 
 
 # -- a whole run ---------------------------------------------------------------------------------------------
